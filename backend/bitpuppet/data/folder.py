@@ -1,0 +1,57 @@
+"""Where the data for training and evaluation is. It is not part of the project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bitpuppet.errors import BitpuppetError
+
+VARIABLE = "BITPUPPET_DATA"
+_PARTS = ("lpc", "sprites")
+
+
+def find_data() -> Path | None:
+    """The data folder: what BITPUPPET_DATA names, else `../shared/data` beside the checkout; None where neither is.
+
+    The checkout is the current folder or the nearest one above it that git keeps. A folder counts when it holds
+    `lpc/` or `sprites/`. A variable that names a wrong folder is not passed over in silence: the result is None.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        folder = Path(named).expanduser()
+        return folder if _holds_data(folder) else None
+    here = Path.cwd()
+    checkout = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+    places = (folder.parent / "shared" / "data" for folder in dict.fromkeys((here, checkout)))
+    return next((place for place in places if _holds_data(place)), None)
+
+
+def require_data(what: str, *parts: str) -> Path:
+    """The data folder, or the reason why `what` cannot be done without it.
+
+    Args:
+        what: who needs the data, the first words of the message, such as "eval sprites".
+        parts: folders that must be in it, such as "sprites" or "lpc".
+
+    Raises:
+        BitpuppetError: there is no data folder, or a part of it is missing.
+    """
+    folder = find_data()
+    if folder is None:
+        named = os.environ.get(VARIABLE)
+        if named:
+            raise BitpuppetError(
+                f"{what}: {VARIABLE} is {named}, which has no {' or '.join(p + '/' for p in _PARTS)} folder; correct it"
+            )
+        raise BitpuppetError(f"{what} needs the data folder, and there is none; set {VARIABLE} to it")
+    for part in parts:
+        if not (folder / part).is_dir():
+            raise BitpuppetError(
+                f"{what} needs {folder / part}, which is missing; set {VARIABLE} to a complete data folder"
+            )
+    return folder
+
+
+def _holds_data(folder: Path) -> bool:
+    return any((folder / part).is_dir() for part in _PARTS)

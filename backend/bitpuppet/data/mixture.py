@@ -1,0 +1,157 @@
+"""What sprite64 is trained on: pairs for cross-driving from LPC, the Sprites training characters and puppets.
+
+Every draw is a function of (seed, step) alone, so a run that is resumed sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitpuppet.data.augmentation import draw_colour_map, recolour
+from bitpuppet.data.benchmark import MOTIONS, Benchmark, split_characters
+from bitpuppet.data.lpc import Wardrobe
+from bitpuppet.data.puppets import draw_clip, is_held_out, make_puppet
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.sprites import place_clip
+
+Frames = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Pairs for cross-driving."""
+
+    content: Frames
+    """(B, N, H, W, 4): frames of the character in some animations."""
+    shown: NDArray[np.bool_]
+    """(B, N): which content frames count."""
+    target: Frames
+    """(B, T, H, W, 4): frames of the same character in another animation, motion and target in one."""
+
+
+class Source(Protocol):
+    """Something that draws one character in several clips."""
+
+    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
+        """`clips` clips of one character, each of another motion where it has so many, each (T, 64, 64, 4)."""
+        ...
+
+
+class BenchmarkSource:
+    """The 1,000 training characters of the Sprites benchmark."""
+
+    def __init__(self, root: Path) -> None:
+        self.benchmark = Benchmark(root)
+        self.characters, _ = split_characters()
+
+    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
+        """See `Source`."""
+        character = self.characters[int(rng.integers(len(self.characters)))]
+        motions = rng.permutation(len(MOTIONS))[:clips]
+        return [self.benchmark.clip(character, int(motion)) for motion in motions]
+
+
+class LpcSource:
+    """Random LPC characters; `held_out` ones wear a garment that training never shows."""
+
+    def __init__(self, root: Path, *, held_out: bool = False) -> None:
+        self.wardrobe = Wardrobe(root)
+        self.held_out = held_out
+
+    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
+        """See `Source`."""
+        character = self.wardrobe.dress(rng, held_out=self.held_out)
+        while len(character.rows) < 2:
+            character = self.wardrobe.dress(rng, held_out=self.held_out)
+        rows = rng.permutation(np.array(character.rows))[:clips]
+        return [self.wardrobe.clip(character, int(row)) for row in rows]
+
+
+class PuppetSource:
+    """Puppets by seed. Training walks slowly through the seeds, so that most clips are already drawn."""
+
+    WINDOW, STEPS_PER_PUPPET = 256, 4
+
+    def __init__(self, canvas: int, *, held_out: bool = False, capacity: int = 6000) -> None:
+        self.canvas = canvas
+        self.held_out = held_out
+        self._capacity = capacity
+        self._clips: OrderedDict[tuple[int, int], Frames] = OrderedDict()
+
+    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
+        """See `Source`."""
+        while True:
+            seed = step // self.STEPS_PER_PUPPET + int(rng.integers(self.WINDOW))
+            puppet = make_puppet(seed)
+            if is_held_out(seed) == self.held_out and puppet.size <= self.canvas:
+                break
+        motions = rng.permutation(len(puppet.motions))[:clips]
+        return [self._clip(seed, int(motion)) for motion in motions]
+
+    def _clip(self, seed: int, motion: int) -> Frames:
+        key = seed, motion
+        if key not in self._clips:
+            puppet = make_puppet(seed)
+            self._clips[key], _ = place_clip(draw_clip(puppet, puppet.motions[motion]), self.canvas)
+            if len(self._clips) > self._capacity:
+                self._clips.popitem(last=False)
+        return self._clips[key]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A source's part of the mixture."""
+
+    source: Source
+    weight: float
+    recoloured: float
+    """Chance that a character is recoloured."""
+
+
+class Mixture:
+    """Draws batches of pairs from several sources."""
+
+    def __init__(self, shares: Sequence[Share], *, seed: int = 0) -> None:
+        if not shares:
+            raise BitpuppetError("training has no data; point --data or BITPUPPET_DATA at the data folder")
+        self.shares = tuple(shares)
+        self.seed = seed
+
+    def draw(self, step: int, pairs: int, content_frames: int, target_frames: int) -> PairBatch:
+        """The batch of one step.
+
+        Content comes from one to three animations, the target from another one of the same character.
+        """
+        rng = np.random.default_rng([self.seed, step])
+        weights = np.array([share.weight for share in self.shares])
+        chosen = rng.choice(len(self.shares), size=pairs, p=weights / weights.sum())
+        contents, shown, targets = [], [], []
+        for index in chosen:
+            share = self.shares[int(index)]
+            target, *others = share.source.draw_clips(rng, step, 1 + int(rng.integers(1, 4)))
+            pool = np.concatenate(others)
+            content = pool[rng.integers(len(pool), size=content_frames)]
+            target = target[rng.choice(len(target), size=target_frames, replace=len(target) < target_frames)]
+            if rng.random() < share.recoloured:
+                colours = draw_colour_map(rng)
+                content, target = recolour(content, *colours), recolour(target, *colours)
+            contents.append(content)
+            targets.append(target)
+            shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
+        return PairBatch(np.stack(contents), np.stack(shown), np.stack(targets))
+
+
+def make_mixture(data: Path | None, canvas: int, *, seed: int = 0, puppets_only: bool = False) -> Mixture:
+    """The mixture that `sprite64` is trained on, or puppets alone where there is no data folder."""
+    shares = [Share(PuppetSource(canvas), 0.15, 0.3)]
+    if data is not None and not puppets_only:
+        shares.append(Share(BenchmarkSource(data / "sprites"), 0.5, 0.15))
+        shares.append(Share(LpcSource(data / "lpc"), 0.35, 0.4))
+    return Mixture(shares, seed=seed)

@@ -1,0 +1,181 @@
+"""What an evaluation found: tables for people, plain values for programs, pictures for the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.evaluation.swaps import SwapSet
+from bitpuppet.sprites import write_contact_sheet
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN = 6
+"""Pairs on one contact sheet."""
+_MEASURES: Mapping[str, tuple[str, str]] = {
+    # key: (words, how it is written)
+    "joint": ("judge: all five right", "%"),
+    "motion": ("judge: motion of 9", "%"),
+    "skin": ("judge: skin of 6", "%"),
+    "bottom": ("judge: bottom of 6", "%"),
+    "top": ("judge: top of 6", "%"),
+    "hair": ("judge: hair of 6", "%"),
+    "inception_score": ("inception score (at most 9)", "{:.3f}"),
+    "intra_entropy": ("intra-entropy H(y|x), nats", "{:.4f}"),
+    "inter_entropy": ("inter-entropy H(y), nats", "{:.4f}"),
+    "exact": ("foreground exactly right", "%"),
+    "within_16": ("foreground within 16 levels", "%"),
+    "union_exact": ("either one's, exactly right", "%"),
+    "union_within_16": ("either one's, within 16 levels", "%"),
+    "alpha_iou": ("alpha IoU", "%"),
+    "perfect_frames": ("perfect frames", "%"),
+    "psnr_on_black": ("PSNR on black, dB", "{:.2f}"),
+    "soft_bits": ("soft bits per frame", "{:.2f}"),
+    "hard_bits": ("hard bits per frame", "{:.2f}"),
+    "coded_bits": ("coded bits per frame", "{:.2f}"),
+    "seconds_per_strip": ("seconds per strip (median)", "{:.3f}"),
+}
+"""All figures, in the order of the tables."""
+_SWEPT: tuple[str, ...] = (
+    "joint",
+    "motion",
+    "inception_score",
+    "exact",
+    "within_16",
+    "alpha_iou",
+    "perfect_frames",
+    "psnr_on_black",
+    "hard_bits",
+    "seconds_per_strip",
+)
+
+
+@dataclass(frozen=True)
+class PairError:
+    """How far one pair's product is from its target."""
+
+    number: int
+    name: str
+    error: float
+    """Share of the pixels that are opaque in the target or the product and not exactly right, 0..1."""
+    product: NDArray[np.uint8]
+    """(T, H, W, 4)"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of one set of swaps under one setting."""
+
+    name: str
+    """sprites, garments or puppets."""
+    settings: Mapping[str, str | int]
+    """What was measured: preset, pairs, steps, content_frames, seed."""
+    product: Mapping[str, float]
+    """Figures of the final product: the palette of A's content frames, hard alpha."""
+    raw: Mapping[str, float]
+    """Figures of what the model drew, before the palette stage."""
+    target: Mapping[str, float]
+    """The judge's accuracies on all true strips of the test characters: what a perfect product would get."""
+    rate: Mapping[str, float]
+    """Bits per frame and seconds per strip."""
+    errors: tuple[PairError, ...]
+    """Best pair first."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; every number is finite."""
+        return {
+            "set": self.name,
+            "settings": dict(self.settings),
+            "product": dict(self.product),
+            "raw": dict(self.raw),
+            "judge_on_true_strips": dict(self.target),
+            **self.rate,
+            "worst": [{"pair": e.number, "name": e.name, "error": e.error} for e in self.errors[: -SHOWN - 1 : -1]],
+        }
+
+    def to_table(self) -> Table:
+        """One line for each figure: the product, the model alone, the judge on true strips."""
+        from rich.table import Table
+
+        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.settings.items())
+        table = Table(title=f"{self.name}: {settings}", title_justify="left")
+        table.add_column("figure")
+        for heading in ("product", "without palette stage", "true strips")[: 3 if self.target else 2]:
+            table.add_column(heading, justify="right")
+        for key, (words, form) in _MEASURES.items():
+            if key in self.product or key in self.rate:
+                columns = ({**self.product, **self.rate}, self.raw, *([self.target] if self.target else []))
+                table.add_row(words, *(_write(column.get(key), form) for column in columns))
+        return table
+
+    def write_pictures(self, swaps: SwapSet, folder: Path) -> list[Path]:
+        """Write contact sheets of the best, the median and the worst pairs of this report.
+
+        Each pair is four lines: a content frame, the driving strip, the product, the true target.
+
+        Args:
+            swaps: the set that was measured.
+            folder: where to; it is made when it is missing, its parent must exist.
+
+        Returns:
+            The files: NAME-best.png, NAME-median.png, NAME-worst.png.
+
+        Raises:
+            BitpuppetError: they cannot be written.
+        """
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise BitpuppetError(
+                f"{folder}: cannot be made ({error.strerror}); name a folder in an existing one"
+            ) from error
+        middle = max(0, (len(self.errors) - SHOWN) // 2)
+        parts = {
+            "best": self.errors[:SHOWN],
+            "median": self.errors[middle : middle + SHOWN],
+            "worst": self.errors[: -SHOWN - 1 : -1],
+        }
+        files = []
+        for part, errors in parts.items():
+            file = folder / f"{self.name}-{part}.png"
+            write_contact_sheet([row for error in errors for row in _list_rows(swaps, error)], file, scale=2)
+            files.append(file)
+        return files
+
+
+def tabulate_sweep(reports: Sequence[Report]) -> Table:
+    """One line for each setting of a sweep, with the figures of the product."""
+    from rich.table import Table
+
+    table = Table(title="sweep", title_justify="left")
+    keys = [key for key in _SWEPT if reports and (key in reports[0].product or key in reports[0].rate)]
+    for heading in ("steps", "content frames", *(_MEASURES[key][0] for key in keys)):
+        table.add_column(heading, justify="right")
+    for report in reports:
+        figures = {**report.product, **report.rate}
+        settings = (str(report.settings["steps"]), str(report.settings["content_frames"]))
+        table.add_row(*settings, *(_write(figures.get(key), _MEASURES[key][1]) for key in keys))
+    return table
+
+
+def _list_rows(swaps: SwapSet, error: PairError) -> list[tuple[str, NDArray[np.uint8]]]:
+    swap = swaps.draw(error.number)
+    return [
+        (f"pair {error.number}, {swap.name}: {error.error:.1%} wrong. Content", swap.content[:8]),
+        ("Motion", swap.motion),
+        ("Product", error.product),
+        ("Target", swap.target),
+    ]
+
+
+def _write(value: float | None, form: str) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value:.2f} %" if form == "%" else form.format(value)

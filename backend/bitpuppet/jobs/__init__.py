@@ -1,0 +1,1 @@
+"""Jobs: one definition of each for the command line, the service and the tests."""

@@ -1,0 +1,59 @@
+"""Codecs: how frames become the tokens that the model sees.
+
+The paper works on the latents of a pretrained image autoencoder. Pixel art is exact, and such an autoencoder blurs it
+(22 dB for a small one), so sprites use space to depth: a token is a patch of pixels, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+
+class Codec(Protocol):
+    """Frames to tokens and back; both ways are without gradient where the codec is pretrained."""
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames, uint8 straight-alpha RGBA (F, H, W, 4), to tokens, float (F, N, D), about unit scale."""
+        ...
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Tokens (F, N, D) to frames, float32 straight-alpha RGBA (F, H, W, 4) in 0..255."""
+        ...
+
+
+class PatchCodec:
+    """Lossless patches: premultiplied RGBA in -1..1, cut into patch x patch tokens in reading order.
+
+    Colours are premultiplied so that what is invisible is one value, and the error of a pixel counts as much as the
+    pixel shows. Visible pixels come back exactly.
+    """
+
+    def __init__(self, patch: int) -> None:
+        self.patch = patch
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """See `Codec.encode`; H and W divide by the patch."""
+        rgba = frames.float() / 255
+        premultiplied = torch.cat([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], dim=-1)
+        return rearrange(
+            premultiplied * 2 - 1, "f (h p) (w q) c -> f (h w) (p q c)", p=self.patch, q=self.patch
+        )
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """See `Codec.decode`; the frame is square."""
+        side = round(tokens.shape[1] ** 0.5)
+        pixels = rearrange(
+            (tokens.float() + 1) / 2, "f (h w) (p q c) -> f (h p) (w q) c", h=side, p=self.patch, q=self.patch
+        )
+        alpha = pixels[..., 3:].clamp(0, 1)
+        rgb = (pixels[..., :3] / alpha.clamp(min=1 / 510)).clamp(0, 1) * (alpha > 0)
+        return torch.cat([rgb, alpha], dim=-1) * 255
+
+    @staticmethod
+    def occupied(tokens: Tensor) -> Tensor:
+        """Which tokens show anything: bool (F, N) for tokens (F, N, D)."""
+        return (tokens[..., 3::4] > -1).any(dim=-1)

@@ -1,0 +1,67 @@
+"""Weights files: bfloat16 safetensors whose header says which preset they belong to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.preset import Preset, find_preset
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+"""Folder of the weights that come with the package, one file per preset."""
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], preset: Preset, made_by: Mapping[str, str]) -> None:
+    """Write weights as bfloat16, to a temporary name first.
+
+    Args:
+        state: a state dict of `BitrateControlledDiffusion`.
+        made_by: what the header tells about the training (strings).
+    """
+    tensors = {name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in state.items()}
+    header = {"preset": json.dumps(preset.to_metadata()), **made_by}
+    partial = path.with_name(f".{path.name}.partial")
+    save_file(tensors, partial, header)
+    os.replace(partial, path)
+
+
+def load_model(preset_name: str, path: Path | None = None, device: torch.device | None = None) -> BitrateControlledDiffusion:
+    """Build a preset's model and load its weights.
+
+    Args:
+        path: a weights file; None for the one that ships with the package.
+        device: where the model is to run; None for the CPU.
+
+    Raises:
+        BitpuppetError: the preset is unknown or the file is missing, damaged or of another preset.
+    """
+    preset = find_preset(preset_name)
+    source = path or SHIPPED / f"{preset.name}.safetensors"
+    if not source.is_file():
+        remedy = "name a weights file with --weights" if path is None else "correct the path"
+        raise BitpuppetError(f"{source}: there are no weights for preset {preset.name} here; {remedy}")
+    try:
+        with safe_open(source, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        stored = Preset.from_metadata(json.loads(metadata.get("preset", "{}")))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise BitpuppetError(f"{source}: not a readable weights file ({error}); install bitpuppet or copy it again") from error
+    if stored.name != preset.name:
+        raise BitpuppetError(f"{source}: these are weights of preset {stored.name}, not {preset.name}; name another file")
+    model = BitrateControlledDiffusion(stored)
+    try:
+        model.load_state_dict({name: value.float() for name, value in state.items()})
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise BitpuppetError(f"{source}: does not fit preset {preset.name} ({first}); install bitpuppet again") from error
+    return model.eval().requires_grad_(False).to(device or torch.device("cpu"))

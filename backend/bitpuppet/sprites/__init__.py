@@ -1,0 +1,69 @@
+"""Sheets, grids, palettes and exact pixels: numpy and Pillow only. All other rooms may use this one."""
+
+from __future__ import annotations
+
+from bitpuppet.sprites.anchor import (
+    Anchor,
+    ContentBox,
+    count_cut_pixels,
+    find_baseline,
+    find_content_box,
+    place_clip,
+    restore_clip,
+)
+from bitpuppet.sprites.animation import encode_apng, encode_gif
+from bitpuppet.sprites.clip import DEFAULT_DURATION_MS, MAX_FRAMES, MAX_PIXELS, Clip, EmptyArtError, clear_hidden
+from bitpuppet.sprites.contact import draw_contact_sheet
+from bitpuppet.sprites.grid import MIN_CONFIDENCE, Grid, GridGuess, cut_grid, find_grid
+from bitpuppet.sprites.oklab import oklab_to_srgb, srgb_to_oklab
+from bitpuppet.sprites.palette import collect_palette, snap_frames
+from bitpuppet.sprites.reader import read_clip
+from bitpuppet.sprites.scale import enlarge_frames, find_pixel_scale, reduce_frames
+from bitpuppet.sprites.writer import (
+    check_strip_path,
+    write_apng,
+    write_contact_sheet,
+    write_frames,
+    write_gif,
+    write_sheet,
+    write_strip,
+)
+
+__all__ = [
+    "DEFAULT_DURATION_MS",
+    "MAX_FRAMES",
+    "MAX_PIXELS",
+    "MIN_CONFIDENCE",
+    "Anchor",
+    "Clip",
+    "ContentBox",
+    "EmptyArtError",
+    "Grid",
+    "GridGuess",
+    "check_strip_path",
+    "clear_hidden",
+    "collect_palette",
+    "count_cut_pixels",
+    "cut_grid",
+    "draw_contact_sheet",
+    "encode_apng",
+    "encode_gif",
+    "enlarge_frames",
+    "find_baseline",
+    "find_content_box",
+    "find_grid",
+    "find_pixel_scale",
+    "oklab_to_srgb",
+    "place_clip",
+    "read_clip",
+    "reduce_frames",
+    "restore_clip",
+    "snap_frames",
+    "srgb_to_oklab",
+    "write_apng",
+    "write_contact_sheet",
+    "write_frames",
+    "write_gif",
+    "write_sheet",
+    "write_strip",
+]

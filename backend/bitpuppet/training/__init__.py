@@ -1,0 +1,1 @@
+"""Training: the objective, the recipe, checkpoints and the loop."""

@@ -1,0 +1,187 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim import AdamW, Muon, Optimizer
+
+from bitpuppet.data.mixture import Mixture
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.preset import Preset
+from bitpuppet.training.checkpoint import (
+    Checkpoint,
+    MovingAverage,
+    collect_optimizer,
+    restore_optimizer,
+    split_parameters,
+)
+from bitpuppet.training.objective import CrossDriving, as_tensors
+from bitpuppet.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the loop tells after a step."""
+
+    step: int
+    steps: int
+    seconds_per_step: float
+    measures: dict[str, float]
+
+
+Watch = Callable[[Progress], None]
+"""Called after every step; whatever it raises ends the run, after a checkpoint."""
+Sampler = Callable[[BitrateControlledDiffusion, Path], None]
+"""Draws a sample picture with the averaged weights into the given file."""
+
+
+class Trainer:
+    """One run in one folder: `checkpoint.safetensors`, `metrics.jsonl` and sample pictures."""
+
+    def __init__(
+        self,
+        preset: Preset,
+        recipe: Recipe,
+        mixture: Mixture,
+        folder: Path,
+        *,
+        compile_model: bool = False,
+        cpu: bool = False,
+    ) -> None:
+        self.preset, self.recipe, self.mixture, self.folder = preset, recipe, mixture, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.accelerator = Accelerator(mixed_precision="bf16", cpu=cpu)
+        torch.manual_seed(recipe.seed)
+        self.model = BitrateControlledDiffusion(preset)
+        self.objective = CrossDriving(self.model, recipe)
+        self.optimizers = make_optimizers(self.model, recipe)
+        self.average = MovingAverage(dict(self.model.named_parameters()), recipe.ema)
+        self.step = 0
+        self._compile = compile_model
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where the run can be picked up."""
+        return self.folder / "checkpoint.safetensors"
+
+    def resume(self, path: Path | None = None, *, weights_only: bool = False) -> None:
+        """Go on from a checkpoint; with `weights_only` start a new schedule from its weights."""
+        checkpoint = Checkpoint.read(path or self.checkpoint_file)
+        if checkpoint.settings["preset"] != self.preset.to_metadata():
+            raise BitpuppetError(f"{path or self.checkpoint_file}: made with other preset settings; train in another folder")
+        self.model.load_state_dict(checkpoint.model)
+        self.average.values = {name: checkpoint.ema[name].clone() for name in self.average.values}
+        if not weights_only:
+            for optimizer, state in zip(self.optimizers, checkpoint.optimizers, strict=True):
+                restore_optimizer(optimizer, state)
+            self.step = checkpoint.step
+
+    def run(
+        self,
+        watch: Watch | None = None,
+        *,
+        draw_samples: Sampler | None = None,
+        checkpoint_every: float = 240.0,
+        sample_every: int = 250,
+    ) -> None:
+        """Train to the recipe's last step. Ctrl-C, or any exception from `watch`, saves a checkpoint first."""
+        accelerator = self.accelerator
+        objective, *optimizers = accelerator.prepare(self.objective, *self.optimizers)
+        if self._compile:
+            self.model.denoiser.compile()
+            self.model.encoder.stack.compile()
+        saved = began = time.monotonic()
+        try:
+            while self.step < self.recipe.steps:
+                measures = self._take_step(objective, optimizers)
+                now = time.monotonic()
+                measures["seconds"], began = now - began, now
+                self._report(measures, watch)
+                if now - saved > checkpoint_every:
+                    self.save()
+                    saved = time.monotonic()
+                if draw_samples is not None and self.step % sample_every == 0 and accelerator.is_main_process:
+                    draw_samples(self.averaged_model(), self.folder / f"sample-{self.step:06d}.png")
+        finally:
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint (main process only)."""
+        if self.accelerator.is_main_process:
+            Checkpoint(
+                self.step,
+                self.model.state_dict(),
+                self.average.values,
+                tuple(collect_optimizer(optimizer) for optimizer in self.optimizers),
+                {"preset": self.preset.to_metadata(), "recipe": self.recipe.to_metadata()},
+            ).write(self.checkpoint_file)
+
+    def averaged_model(self) -> BitrateControlledDiffusion:
+        """A copy of the model with the averaged weights, for evaluation."""
+        model = BitrateControlledDiffusion(self.preset).to(self.accelerator.device)
+        model.load_state_dict(self.model.state_dict() | self.average.values)  # the average has no buffers
+        return model.eval().requires_grad_(False)
+
+    def _take_step(self, objective: Any, optimizers: list[Any]) -> dict[str, float]:
+        recipe, accelerator = self.recipe, self.accelerator
+        rank = accelerator.process_index
+        # Chance depends on the step alone, so that a resumed run repeats itself bit for bit.
+        torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 64 + rank)
+        batch = self.mixture.draw(
+            self.step * accelerator.num_processes + rank, recipe.pairs, recipe.content_frames, recipe.target_frames
+        )
+        rate = recipe.rate_at(self.step)
+        for optimizer, base in zip(self.optimizers, (recipe.muon_rate, recipe.adam_rate), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = base * rate
+        losses = objective(*as_tensors(batch, accelerator.device), recipe.sharpness_at(self.step))
+        accelerator.backward(losses.total)
+        norm: Tensor = accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        self.step += 1
+        self.average.update(dict(self.model.named_parameters()), self.step)
+        return {
+            "loss": float(losses.diffusion),
+            "loss_at_max": float(losses.at_max),
+            "bits_soft": float(losses.soft_bits),
+            "bits_hard": losses.hard_bits,
+            "gradient": float(norm),
+            "rate": rate,
+        }
+
+    def _report(self, measures: dict[str, float], watch: Watch | None) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        line = {"step": self.step} | {name: round(value, 5) for name, value in measures.items()}
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if watch is not None:
+            watch(Progress(self.step, self.recipe.steps, measures["seconds"], measures))
+
+
+def make_optimizers(model: BitrateControlledDiffusion, recipe: Recipe) -> tuple[Optimizer, Optimizer]:
+    """Muon for the matrices inside blocks, AdamW for the rest."""
+    named = dict(model.named_parameters())
+    matrices, others = split_parameters(list(named.items()))
+    muon = Muon(
+        [named[name] for name in matrices],
+        lr=recipe.muon_rate,
+        weight_decay=recipe.weight_decay,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    adam = AdamW(
+        [named[name] for name in others], lr=recipe.adam_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98), fused=True
+    )
+    return muon, adam

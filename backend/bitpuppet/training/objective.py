@@ -1,0 +1,87 @@
+"""The objective: cross-driving with a rate target (paper, sections 3.2 to 3.4)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from bitpuppet.data.mixture import PairBatch
+from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
+from bitpuppet.model.diffusion import denoise, draw_noise_levels, loss_weight
+from bitpuppet.model.quantizer import hard_entropy_bits
+from bitpuppet.training.recipe import Recipe
+
+
+class Losses(NamedTuple):
+    """One step's losses and measures, scalars."""
+
+    total: Tensor
+    diffusion: Tensor
+    at_max: Tensor
+    """Squared error at sigma_max, where only content and motion help."""
+    soft_bits: Tensor
+    hard_bits: float
+
+
+class CrossDriving(nn.Module):
+    """Content from one segment of a character, motion from another, which is rebuilt.
+
+    A module, so that distributed training sees one forward pass.
+    """
+
+    def __init__(self, model: BitrateControlledDiffusion, recipe: Recipe) -> None:
+        super().__init__()
+        self.model = model
+        self.recipe = recipe
+
+    def forward(self, content: Tensor, shown: Tensor, target: Tensor, sharpness: float) -> Losses:
+        """Losses of a batch: content uint8 (B, N, H, W, 4), shown bool (B, N), target uint8 (B, T, H, W, 4)."""
+        model, recipe = self.model, self.recipe
+        memory = model.denoiser.remember(self._encode_content(content, shown))
+
+        clean = model.codec.encode(rearrange(target, "b t h w c -> (b t) h w c"))
+        seen = pick_tokens(clean, min(recipe.encoder_tokens, model.preset.tokens), shuffle=True)
+        quantized = model.quantizer(model.encoder.forward_motion(*seen), sharpness, sample=True)
+
+        model.quantizer.observe(quantized.indices)
+
+        rebuilt = pick_tokens(clean, min(recipe.denoiser_tokens, model.preset.tokens), shuffle=True)
+        sigma = draw_noise_levels(model.preset, len(clean), recipe.share_at_max, clean.device)
+        noisy = rebuilt.tokens + sigma[:, None, None] * torch.randn_like(rebuilt.tokens)
+
+        def predict(tokens: Tensor, level: Tensor) -> Tensor:
+            return model.denoiser(tokens, level, quantized.motion, memory, rebuilt.places)  # type: ignore[no-any-return]
+
+        error = (denoise(model.preset, predict, noisy, sigma) - rebuilt.tokens).square().mean(dim=(1, 2))
+        diffusion = (loss_weight(model.preset, sigma) * error).mean()
+        at_max = sigma >= model.preset.sigma_max
+        return Losses(
+            total=diffusion + RATE_SCALE * model.quantizer.rate_loss(quantized.bits),
+            diffusion=diffusion.detach(),
+            at_max=(error.detach() * at_max).sum() / at_max.sum().clamp(min=1),
+            soft_bits=quantized.bits.detach(),
+            hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
+        )
+
+    def _encode_content(self, content: Tensor, shown: Tensor) -> Tensor:
+        clips = len(content)
+        tokens = self.model.codec.encode(rearrange(content, "b n h w c -> (b n) h w c"))
+        picked = pick_tokens(tokens, min(self.recipe.encoder_tokens, self.model.preset.tokens), shuffle=True)
+        tokens, places, mask = (rearrange(part, "(b n) l ... -> b (n l) ...", b=clips) for part in picked)
+        mask = mask & repeat(shown, "b n -> b (n l)", l=picked.mask.shape[1])
+        return self.model.encoder.forward_content(tokens, places, mask)
+
+
+RATE_SCALE = 0.1
+"""The paper's weights hold for a latent loss near 1; ours, on pixels in -1..1, ends a hundred times lower."""
+
+
+def as_tensors(batch: PairBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Content, shown and target of a batch as tensors on the device."""
+    content, shown, target = (torch.from_numpy(part).to(device) for part in (batch.content, batch.shown, batch.target))
+    return content, shown, target
+
+

@@ -1,0 +1,58 @@
+"""Recipes: every number of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a preset is trained. The defaults are those of the shipped `sprite64`."""
+
+    steps: int = 6000
+    """Length of the run, in optimizer steps."""
+    pairs: int = 24
+    """Characters in a step."""
+    content_frames: int = 4
+    """Most content frames of a pair; one to this many are shown."""
+    target_frames: int = 6
+    """Frames of a pair that are rebuilt."""
+    encoder_tokens: int = 28
+    """Tokens of a frame that the encoder looks at, those that show something first."""
+    denoiser_tokens: int = 32
+    """Tokens of a frame that are rebuilt, those that show something first."""
+    share_at_max: float = 0.6
+    """Share of noise levels at sigma_max."""
+    muon_rate: float = 2e-3
+    """Learning rate of the matrices inside the blocks (Muon, scaled as AdamW's)."""
+    adam_rate: float = 1e-3
+    """Learning rate of all other parameters (AdamW)."""
+    warmup: int = 100
+    """Steps of linear warm-up."""
+    cooldown: float = 0.3
+    """Share of the run, at its end, in which the learning rate falls to zero."""
+    weight_decay: float = 0.01
+    """Of both optimizers."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    ema: float = 0.998
+    """Decay of the moving average of the weights, which is what ships."""
+    sharpness: tuple[float, float] = (1.0, 3.0)
+    """alpha of the quantizer at the start and at the end."""
+    seed: int = 0
+    """Of weights, data and noise."""
+
+    def to_metadata(self) -> dict[str, Any]:
+        """The recipe as plain values."""
+        return asdict(self)
+
+    def rate_at(self, step: int) -> float:
+        """Factor of the learning rates at `step`: warm-up, plateau, linear cool-down to zero."""
+        falling = max(1.0, self.cooldown * self.steps)
+        return max(0.0, min(1.0, (step + 1) / self.warmup, (self.steps - step) / falling))
+
+    def sharpness_at(self, step: int) -> float:
+        """alpha at `step`; it grows linearly over the first half of the run."""
+        low, high = self.sharpness
+        return low + (high - low) * min(1.0, 2 * step / self.steps)

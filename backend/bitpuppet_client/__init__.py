@@ -1,0 +1,1 @@
+"""Wire format and client, numpy and pyzmq only; filled by the service."""

@@ -1,0 +1,71 @@
+"""Batches for cross-driving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitpuppet.data.augmentation import draw_colour_map, recolour
+from bitpuppet.data.benchmark import split_characters
+from bitpuppet.data.mixture import BenchmarkSource, Mixture, PuppetSource, Share, make_mixture
+from bitpuppet.data.puppets import is_held_out
+from bitpuppet.errors import BitpuppetError
+
+
+def test_batches_depend_on_seed_and_step_alone() -> None:
+    one, two = make_mixture(None, 64, seed=3), make_mixture(None, 64, seed=3)
+    one.draw(0, 2, 3, 4)  # what was drawn before must not matter
+    first, second = one.draw(5, 2, 3, 4), two.draw(5, 2, 3, 4)
+    assert (first.content == second.content).all() and (first.target == second.target).all()
+    assert (first.shown == second.shown).all()
+    assert not (first.target == two.draw(6, 2, 3, 4).target).all()
+
+
+def test_shapes_and_shown_frames() -> None:
+    batch = make_mixture(None, 64).draw(0, 5, 4, 6)
+    assert batch.content.shape == (5, 4, 64, 64, 4) and batch.target.shape == (5, 6, 64, 64, 4)
+    assert batch.shown.shape == (5, 4) and batch.shown[:, 0].all()
+    assert batch.target.any(axis=(2, 3, 4)).all()
+
+
+def test_held_out_puppets_stay_out() -> None:
+    for held_out in (False, True):
+        source = PuppetSource(64, held_out=held_out)
+        rng = np.random.default_rng(0)
+        for _ in range(5):
+            source.draw_clips(rng, 0, 1)
+        assert all(is_held_out(seed) == held_out for seed, _ in source._clips)
+
+
+def test_recolouring_maps_colours_one_to_one_over_all_frames() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, size=(4, 8, 8, 4), dtype=np.uint8)
+    frames[..., 3] = rng.choice([0, 255], size=frames.shape[:3])
+    frames[1] = frames[0]
+    out = recolour(frames, *draw_colour_map(rng))
+    assert (out[..., 3] == frames[..., 3]).all()
+    assert (out[1] == out[0]).all()
+    assert (out[frames[..., 3] == 0][:, :3] == 0).all()
+    assert not (out == frames).all()
+
+
+def test_no_data_is_an_error() -> None:
+    with pytest.raises(BitpuppetError, match="BITPUPPET_DATA"):
+        Mixture([])
+
+
+def test_benchmark_source_never_draws_test_characters(data_folder: Path) -> None:
+    source = BenchmarkSource(data_folder / "sprites")
+    _, test = split_characters()
+    assert not {c.number for c in source.characters} & {c.number for c in test}
+    clips = source.draw_clips(np.random.default_rng(0), 0, 4)
+    assert [clip.shape for clip in clips] == [(8, 64, 64, 4)] * 4
+
+
+def test_shares_are_respected(data_folder: Path) -> None:
+    mixture = make_mixture(data_folder, 64)
+    assert sum(share.weight for share in mixture.shares) == pytest.approx(1)
+    assert isinstance(mixture.shares[0], Share)
+    assert mixture.draw(0, 3, 2, 2).target.shape == (3, 2, 64, 64, 4)

@@ -1,0 +1,115 @@
+"""Stand-ins: an engine that knows the answers, and a judge that recognises true strips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bitpuppet.data.benchmark import ATTRIBUTES, MOTIONS, Benchmark, split_characters
+from bitpuppet.data.puppets import draw_clip, make_puppet
+from bitpuppet.evaluation.judge import HEADS, Judge, JudgeNetwork
+from bitpuppet.evaluation.swaps import Swap, SwapSet
+from bitpuppet.jobs.engine import Retargeted
+from bitpuppet.model.preset import Preset
+
+Frames = NDArray[np.uint8]
+Answer = Callable[[Swap], NDArray[np.floating] | Frames]
+
+
+@dataclass
+class StubEngine:
+    """Answers each swap of the sets it knows with what `answer` makes of it; the tokens are the frames' numbers."""
+
+    sets: list[SwapSet]
+    answer: Answer
+    preset: Preset = field(default_factory=Preset)
+    calls: list[tuple[int, int | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        swaps = [swaps.draw(number) for swaps in self.sets for number in range(len(swaps))]
+        self._known = {(swap.content.tobytes(), swap.motion.tobytes()): swap for swap in swaps}
+
+    def retarget(self, content: Frames, motion: Frames, *, seed: int = 0, steps: int | None = None) -> Retargeted:
+        self.calls.append((seed, steps))
+        swap = self._known[content.tobytes(), motion.tobytes()]
+        tokens = np.arange(len(motion), dtype=np.int64)[:, None]
+        return Retargeted(self.answer(swap).astype(np.float32), tokens, 3.5)
+
+
+class OracleJudge(Judge):
+    """Knows the true strips of the given characters: the motion by the silhouettes, the attributes by all pixels."""
+
+    def __init__(self, benchmark: Benchmark, numbers: set[int]) -> None:
+        super().__init__(JudgeNetwork(HEADS), HEADS, {"joint": 1.0, **dict.fromkeys(HEADS, 1.0)})
+        motions: dict[bytes, int] = {}
+        looks: dict[bytes, tuple[int, ...]] = {}
+        for character in (c for c in split_characters()[1] if c.number in numbers):
+            for motion in range(len(MOTIONS)):
+                strip = harden(benchmark.clip(character, motion))
+                motions[strip[..., 3].tobytes()] = motion
+                looks[strip.tobytes()] = character.attributes
+        object.__setattr__(self, "_motions", motions)
+        object.__setattr__(self, "_looks", looks)
+
+    def classify(self, strips: Frames) -> dict[str, NDArray[np.float64]]:
+        answers: dict[str, list[NDArray[np.float64]]] = {head: [] for head in HEADS}
+        for strip in map(harden, strips):
+            look = self._looks.get(strip.tobytes(), (None,) * 4)  # type: ignore[attr-defined]
+            motion = self._motions.get(strip[..., 3].tobytes())  # type: ignore[attr-defined]
+            for head, answer in zip(HEADS, (motion, *look), strict=True):
+                # Who does not know says each class equally often: the last one, slightly more than the others.
+                answers[head].append(np.full(HEADS[head], 1 / HEADS[head]) if answer is None else np.eye(HEADS[head])[answer])
+        return {head: np.stack(rows) for head, rows in answers.items()}
+
+
+def harden(frames: Frames) -> Frames:
+    """Pixel art: alpha 0 or 255, no colour under alpha 0."""
+    opaque = frames[..., 3] >= 128
+    hard = np.where(opaque[..., None], frames, 0).astype(np.uint8)
+    hard[..., 3] = np.where(opaque, 255, 0)
+    return hard
+
+
+@pytest.fixture
+def make_engine() -> Callable[..., StubEngine]:
+    return StubEngine
+
+
+@pytest.fixture
+def make_oracle() -> Callable[..., OracleJudge]:
+    return OracleJudge
+
+
+class PuppetStrips:
+    """Strips to learn from: motion of four, body plan of two."""
+
+    HEADS = {"motion": 4, "plan": 2}  # noqa: RUF012 (never changed)
+    PLANS = ("biped", "quadruped")
+
+    def __init__(self, seeds: range) -> None:
+        motions = [m for m in make_puppet(0).motions if m.direction in ("left", "down") and m.animation in ("walk", "jump")]
+        assert len(motions) == 4, "the puppets have lost a motion that this test needs"
+        strips, classes = [], []
+        for seed in seeds:
+            for plan, name in enumerate(self.PLANS):
+                puppet = make_puppet(seed, name, 64)
+                for motion, named in enumerate(motions):
+                    strips.append(draw_clip(puppet, named))
+                    classes.append((motion, plan))
+        self.strips, self.classes = np.stack(strips), np.array(classes, dtype=np.int64)
+
+    def draw_strips(self, rng: np.random.Generator, count: int) -> tuple[Frames, NDArray[np.int64]]:
+        chosen = rng.integers(len(self.strips), size=count)
+        return self.strips[chosen], self.classes[chosen]
+
+
+@pytest.fixture(scope="session")
+def puppet_strips() -> Callable[[range], PuppetStrips]:
+    return PuppetStrips
+
+
+assert len(ATTRIBUTES) == 4

@@ -1,0 +1,87 @@
+"""The loop learns, stops when told, and goes on as if it had not stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bitpuppet.data.mixture import make_mixture
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.model.preset import PRESETS
+from bitpuppet.training.checkpoint import split_parameters
+from bitpuppet.training.loop import Progress, Trainer
+from bitpuppet.training.recipe import Recipe
+from bitpuppet.training.samples import draw_samples
+
+TINY = PRESETS["tiny"]
+RECIPE = Recipe(steps=6, pairs=2, content_frames=2, target_frames=2, warmup=2)
+
+
+def make_trainer(folder: Path, recipe: Recipe = RECIPE) -> Trainer:
+    return Trainer(TINY, recipe, make_mixture(None, TINY.canvas), folder, cpu=True)
+
+
+def test_resuming_continues_bit_for_bit(tmp_path: Path) -> None:
+    whole = make_trainer(tmp_path / "whole")
+    whole.run()
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    first = make_trainer(tmp_path / "parts")
+    with pytest.raises(KeyboardInterrupt):
+        first.run(stop)
+    second = make_trainer(tmp_path / "parts")
+    second.resume()
+    assert second.step == 3
+    second.run()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name]), name
+    for name, value in whole.average.values.items():
+        assert torch.equal(value, second.average.values[name]), name
+    lines = [json.loads(line) for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
+def test_samples_do_not_change_the_run(tmp_path: Path) -> None:
+    plain, drawing = make_trainer(tmp_path / "plain"), make_trainer(tmp_path / "drawing")
+    plain.run()
+    drawing.run(draw_samples=draw_samples, sample_every=3)
+    assert (tmp_path / "drawing" / "sample-000003.png").exists()
+    for name, value in plain.model.state_dict().items():
+        assert torch.equal(value, drawing.model.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_the_loss_falls(tmp_path: Path) -> None:
+    losses: list[float] = []
+    trainer = make_trainer(tmp_path, replace(RECIPE, steps=60, pairs=6, warmup=5))
+    trainer.run(lambda progress: losses.append(progress.measures["loss"]))
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
+def test_another_preset_cannot_resume(tmp_path: Path) -> None:
+    make_trainer(tmp_path).save()
+    other = Trainer(replace(TINY, groups=2), RECIPE, make_mixture(None, 64), tmp_path, cpu=True)
+    with pytest.raises(BitpuppetError, match="preset"):
+        other.resume()
+
+
+def test_each_learning_parameter_has_one_optimizer() -> None:
+    trainer_model = torch.nn.ModuleDict({"block": torch.nn.Linear(2, 2), "embed": torch.nn.Linear(2, 2)})
+    matrices, others = split_parameters(list(trainer_model.named_parameters()))
+    assert matrices == ["block.weight"]
+    assert set(others) == {"block.bias", "embed.weight", "embed.bias"}
+
+
+def test_rates_warm_up_and_cool_down() -> None:
+    recipe = Recipe(steps=100, warmup=10, cooldown=0.5)
+    assert recipe.rate_at(0) == pytest.approx(0.1)
+    assert recipe.rate_at(30) == 1
+    assert recipe.rate_at(75) == pytest.approx(0.5)
+    assert recipe.sharpness_at(0) == recipe.sharpness[0] and recipe.sharpness_at(50) == recipe.sharpness[1]
