@@ -64,8 +64,18 @@ def test_no_test_character_of_the_benchmark_can_be_dressed(wardrobe: Wardrobe) -
     """The benchmark's art is a part of LPC's: its 296 test characters must not come back as LPC characters."""
     rng = np.random.default_rng(2)
     assert not any(wardrobe.is_benchmark_outfit(wardrobe.dress(rng).garments) for _ in range(500))
-    bare = [g for g in wardrobe.garments if g.path in ("body/male/light.png", "feet/armor/male/golden_boots_male.png",
-            "hair/male/jewfro/purple.png", "legs/pants/male/red_pants_male.png", "torso/shirts/longsleeve/male/teal_longsleeve.png")]
+    bare = [
+        g
+        for g in wardrobe.garments
+        if g.path
+        in (
+            "body/male/light.png",
+            "feet/armor/male/golden_boots_male.png",
+            "hair/male/jewfro/purple.png",
+            "legs/pants/male/red_pants_male.png",
+            "torso/shirts/longsleeve/male/teal_longsleeve.png",
+        )
+    ]
     assert len(bare) == 5 and wardrobe.is_benchmark_outfit(tuple(bare))
 
 

@@ -32,7 +32,9 @@ def frames() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("count", [1, 3, 80])
-def test_content_takes_any_number_of_frames(model: BitrateControlledDiffusion, frames: torch.Tensor, count: int) -> None:
+def test_content_takes_any_number_of_frames(
+    model: BitrateControlledDiffusion, frames: torch.Tensor, count: int
+) -> None:
     content = model.encode_content(frames[torch.arange(count) % len(frames)])
     assert content.shape == (1, TINY.content_tokens, TINY.width)
     assert content.isfinite().all()
@@ -77,6 +79,9 @@ def test_clips_in_a_batch_do_not_mix(model: BitrateControlledDiffusion, frames: 
     poses = torch.from_numpy(np.arange(4 * TINY.groups).reshape(4, -1) % TINY.codewords)
     both = model.decode(torch.cat([one, two]), poses, steps=1, noise=noise)
     alone = torch.cat(
-        [model.decode(content, poses[s], steps=1, noise=noise[s]) for content, s in ((one, slice(2)), (two, slice(2, 4)))]
+        [
+            model.decode(content, poses[s], steps=1, noise=noise[s])
+            for content, s in ((one, slice(2)), (two, slice(2, 4)))
+        ]
     )
     torch.testing.assert_close(both, alone, atol=0.01, rtol=0)

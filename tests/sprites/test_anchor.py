@@ -1,3 +1,5 @@
+"""Tests of sprites.anchor."""
+
 from __future__ import annotations
 
 import numpy as np

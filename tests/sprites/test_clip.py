@@ -1,3 +1,5 @@
+"""Tests of sprites.clip."""
+
 from __future__ import annotations
 
 import numpy as np

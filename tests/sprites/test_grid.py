@@ -1,3 +1,5 @@
+"""Tests of sprites.grid."""
+
 from __future__ import annotations
 
 import numpy as np

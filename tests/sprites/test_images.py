@@ -1,3 +1,5 @@
+"""Tests of sprites.images."""
+
 from __future__ import annotations
 
 import io

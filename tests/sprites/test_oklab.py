@@ -1,3 +1,5 @@
+"""Tests of sprites.oklab."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Tests of sprites.palette."""
+
 from __future__ import annotations
 
 import time

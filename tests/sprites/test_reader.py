@@ -1,3 +1,5 @@
+"""Tests of sprites.reader."""
+
 from __future__ import annotations
 
 import re

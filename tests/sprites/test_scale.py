@@ -1,3 +1,5 @@
+"""Tests of sprites.scale."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Tests of sprites.writer."""
+
 from __future__ import annotations
 
 import os

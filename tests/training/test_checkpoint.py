@@ -16,7 +16,9 @@ from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_opt
 
 
 def _checkpoint(step: int = 3) -> Checkpoint:
-    return Checkpoint(step, {"a": torch.ones(2)}, {"a": torch.zeros(2)}, ({"0/step": torch.tensor(3.0)}, {}), {"preset": {}})
+    return Checkpoint(
+        step, {"a": torch.ones(2)}, {"a": torch.zeros(2)}, ({"0/step": torch.tensor(3.0)}, {}), {"preset": {}}
+    )
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -16,23 +17,32 @@ from bitpuppet.errors import BitpuppetError
 LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy", "pillow", "einops", "typer", "rich")
 
 
-def doctor(preset: options.Preset = "sprite64", as_json: options.Json = False) -> None:
+def doctor(
+    preset: options.Preset = "sprite64",
+    weights: options.Weights = None,
+    device: options.Device = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with what was found.")] = False,
+) -> None:
     """Print versions, device, weights and data, and try the model once. Exit status 1 when something is wrong."""
-    found, problems = inspect_installation(preset)
+    with options.progress_bar() as progress:
+        progress.add_task("looking", total=None, note="")
+        found, problems = inspect_installation(preset, weights, device)
     if as_json:
         print(json.dumps(found | {"problems": problems}))
     else:
         for name, value in found.items():
-            print(f"{name:14} {value}")
+            print(f"{name:14} {options.make_printable(value)}")
         for problem in problems:
-            print(f"problem: {problem}")
+            print(f"problem: {options.make_printable(problem)}")
         if not problems:
             print("everything works")
     if problems:
         raise typer.Exit(1)
 
 
-def inspect_installation(preset: str) -> tuple[dict[str, Any], list[str]]:
+def inspect_installation(
+    preset: str, weights: Path | None = None, device: str | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """What is there, and what is wrong with it."""
     options.hush_libraries()
     problems: list[str] = []
@@ -42,21 +52,30 @@ def inspect_installation(preset: str) -> tuple[dict[str, Any], list[str]]:
             found[library] = version(library)
         except PackageNotFoundError:
             problems.append(f"{library} is not installed; install bitpuppet again")
-    from bitpuppet.data.folder import find_data
-    from bitpuppet.model.device import describe_device, pick_device, pick_dtype
-
-    device = pick_device()
-    found["device"] = f"{device.type} ({describe_device(device)}), {str(pick_dtype(device)).removeprefix('torch.')}"
     try:
-        engine, seconds = options.load_engine(preset, None, None)
-        parameters = sum(parameter.numel() for parameter in engine.model.parameters())
-        found["weights"] = f"{preset}, {parameters / 1e6:.1f} million parameters, loaded in {seconds['loading']} s"
-        _try_engine(engine)
+        _inspect_model(found, preset, weights, device)
     except BitpuppetError as error:
         problems.append(str(error))
+    except (ImportError, OSError) as error:  # OSError: a library's own files do not load on this system
+        problems.append(f"a library does not load ({error}); install bitpuppet again in a new environment")
+    from bitpuppet.data.folder import find_data
+
     data = find_data()
     found["data"] = str(data) if data else "not found (only training and evaluation need it; set BITPUPPET_DATA)"
     return found, problems
+
+
+def _inspect_model(found: dict[str, Any], preset: str, weights: Path | None, device: str | None) -> None:
+    """Note the device and the weights, and draw once."""
+    options.check_model(preset, weights, device)
+    from bitpuppet.model.device import describe_device, pick_device, pick_dtype
+
+    chosen = pick_device(device)
+    found["device"] = f"{chosen.type} ({describe_device(chosen)}), {str(pick_dtype(chosen)).removeprefix('torch.')}"
+    engine, seconds = options.load_engine(preset, weights, device)
+    parameters = sum(parameter.numel() for parameter in engine.model.parameters())
+    found["weights"] = f"{preset}, {parameters / 1e6:.1f} million parameters, loaded in {seconds['loading']} s"
+    _try_engine(engine)
 
 
 def _try_engine(engine: Any) -> None:
@@ -67,4 +86,4 @@ def _try_engine(engine: Any) -> None:
     frames, _ = place_clip(draw_clip(puppet, puppet.motions[0]), engine.preset.canvas)
     drawn = engine.retarget(frames, frames[:2], steps=1)
     if not (drawn.frames >= 0).all():
-        raise BitpuppetError(f"the model draws no numbers on {engine.device.type}; try --device cpu")
+        raise BitpuppetError(f"the model draws no numbers on {engine.device.type}; try --device cpu or other --weights")

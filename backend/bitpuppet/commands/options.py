@@ -1,9 +1,11 @@
-"""Options that several commands share, and their progress bar."""
+"""Options that several commands share, their checks, and how commands talk while they work."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,30 +15,83 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bitpuppet.errors import BitpuppetError
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from bitpuppet.jobs.engine import Engine
 
 Frame = Annotated[
-    str | None, typer.Option(help="Width and height of a frame, such as 64x64. Found by itself where it can be.")
+    str | None,
+    typer.Option(help="Width and height of one frame in pixels, such as 64x64. Found by itself where it can be."),
 ]
 Preset = Annotated[str, typer.Option(help="The model to use.")]
 Weights = Annotated[Path | None, typer.Option(help="A weights file. Default: the weights that come with bitpuppet.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best that is there.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same picture on the same device.")]
+Seed = Annotated[
+    int, typer.Option(help="A whole number from 0. The same seed gives the same picture on the same device.")
+]
 Steps = Annotated[int | None, typer.Option(help="Sampling steps, 1 to 100. Default: the preset's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object with what was used.")]
 
+_DEVICES = re.compile(r"(cpu|cuda|mps)(:\d{1,3})?")
+
+
+@contextmanager
+def bad_usage() -> Iterator[None]:
+    """Tell what is wrong with the value of an option, as against a file, by exit status 2."""
+    try:
+        yield
+    except BitpuppetError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def check_model(preset: str, weights: Path | None, device: str | None) -> int:
+    """Refuse a preset, a weights file or a device that cannot be, before seconds go into imports.
+
+    Returns:
+        The side of the preset's canvas in pixels.
+
+    Raises:
+        typer.BadParameter: there is no such preset or kind of device.
+        BitpuppetError: the weights file does not exist.
+    """
+    from bitpuppet.model.preset import find_preset
+
+    with bad_usage():
+        canvas = find_preset(preset).canvas
+        if device is not None and not _DEVICES.fullmatch(device):
+            raise BitpuppetError(f"--device is {device!r}, there is no such device; use cpu, cuda or mps")
+    if weights is not None:
+        try:
+            found, folder = weights.is_file(), weights.is_dir()
+        except OSError as error:
+            raise BitpuppetError(
+                f"--weights {weights} cannot be opened ({error.strerror}); correct the path"
+            ) from error
+        if folder:
+            raise BitpuppetError(f"--weights {weights} is a folder; name the .safetensors file in it")
+        if not found:
+            raise BitpuppetError(f"--weights {weights} does not exist; check the name and the folder")
+    return canvas
+
 
 def load_engine(preset: str, weights: Path | None, device: str | None) -> tuple[Engine, dict[str, float]]:
-    """Import the model's libraries and load an engine; also the seconds of both, for reports."""
+    """Import the model's libraries and load an engine; also the seconds of both, for reports. Errors: `check_model`."""
+    check_model(preset, weights, device)
     started = perf_counter()
     hush_libraries()
     from bitpuppet.jobs.engine import Engine
 
     imported = perf_counter()
-    engine = Engine.load(preset, weights, device)
+    try:
+        engine = Engine.load(preset, weights, device)
+    except (MemoryError, RuntimeError, TypeError) as error:  # a header with sizes that no model or no memory has
+        reason = str(error).partition("\n")[0] or "the memory is too small"
+        raise BitpuppetError(
+            f"{weights or preset}: the model cannot be loaded ({reason}); name other --weights or another --device"
+        ) from error
     return engine, {"imports": round(imported - started, 3), "loading": round(perf_counter() - imported, 3)}
 
 
@@ -50,10 +105,33 @@ def hush_libraries() -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A progress display on stderr that leaves nothing behind."""
+    """A progress display on stderr that leaves nothing behind; nothing at all where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    # rich would send all that is printed meanwhile to the console of the bar: results would land on stderr.
+    progress = Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with progress:
         yield progress
+
+
+def print_above(progress: Progress, line: str, *, error: bool = False) -> None:
+    """Print a result on stdout, or an error on stderr, without tearing a progress bar that is on the same terminal."""
+    if progress.console.is_terminal and (error or sys.stdout.isatty()):
+        progress.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    else:
+        print(line, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def make_printable(text: object) -> str:
+    """One line in which nothing acts on the terminal: line ends and control characters are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))

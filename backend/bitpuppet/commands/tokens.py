@@ -22,13 +22,17 @@ def tokens(
 ) -> None:
     """Print the motion tokens of an animation, one line a frame, and what they cost in bits."""
     from bitpuppet.jobs.retarget import parse_frame, parse_rows, place_motion
-    from bitpuppet.model.preset import find_preset
 
-    rows = parse_rows(motion_rows) if motion_rows is not None else None
-    frames = place_motion(motion, parse_frame(frame) if frame else None, rows, find_preset(preset).canvas)
-    engine, _ = options.load_engine(preset, weights, device)
-    indices = engine.encode_motion(frames)
-    bits = engine.count_bits(indices)
+    with options.bad_usage():
+        size = parse_frame(frame) if frame is not None else None
+        rows = parse_rows(motion_rows, "--motion-rows") if motion_rows is not None else None
+    canvas = options.check_model(preset, weights, device)
+    frames = place_motion(motion, size, rows, canvas)  # a bad file is told before the model is loaded
+    with options.progress_bar() as progress:
+        progress.add_task("loading the model", total=None, note="")
+        engine, _ = options.load_engine(preset, weights, device)
+        indices = engine.encode_motion(frames)
+        bits = engine.count_bits(indices)
     if as_json:
         used = {"preset": engine.preset.name, "groups": engine.preset.groups, "codewords": engine.preset.codewords}
         print(json.dumps({"tokens": indices.tolist(), "frames": len(indices), "bits_per_frame": round(bits, 2)} | used))

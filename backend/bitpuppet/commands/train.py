@@ -22,7 +22,9 @@ def train(
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     puppets_only: Annotated[bool, typer.Option(help="Train on puppets alone, which needs no data folder.")] = False,
-    compile_model: Annotated[bool, typer.Option("--compile", help="Compile first: a minute or two, then faster.")] = False,
+    compile_model: Annotated[
+        bool, typer.Option("--compile", help="Compile first: a minute or two, then faster.")
+    ] = False,
     cpu: Annotated[bool, typer.Option(help="Stay on the CPU.")] = False,
 ) -> None:
     """Train a preset by cross-driving. Ctrl-C saves a checkpoint; --resume goes on from it, bit for bit."""
@@ -44,8 +46,13 @@ def train(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    changes = {"steps": steps, "pairs": pairs, "seed": seed}
-    recipe = replace(Recipe(), **{name: value for name, value in changes.items() if value is not None})
+    recipe = Recipe()
+    recipe = replace(
+        recipe,
+        steps=steps or recipe.steps,
+        pairs=pairs or recipe.pairs,
+        seed=recipe.seed if seed is None else seed,
+    )
     folder = None if puppets_only else data or require_data("training sprite64")
     mixture = make_mixture(folder, sizes.canvas, seed=recipe.seed, puppets_only=puppets_only)
     trainer = Trainer(sizes, recipe, mixture, out, compile_model=compile_model, cpu=cpu)
@@ -58,13 +65,18 @@ def train(
 
         def watch(progress: Progress) -> None:
             measures = progress.measures
-            note = f"loss {measures['loss']:.4f}, {measures['bits_hard']:.1f} bits, {progress.seconds_per_step:.2f} s a step"
+            note = (
+                f"loss {measures['loss']:.4f}, {measures['bits_hard']:.1f} bits, {progress.seconds_per_step:.2f} s/step"
+            )
             bar.update(task, completed=progress.step, note=note)
 
         try:
             trainer.run(watch, draw_samples=draw_samples)
         finally:
-            made_by = {"steps": str(trainer.step), "data": "puppets" if puppets_only else "LPC, Sprites training, puppets"}
+            made_by = {
+                "steps": str(trainer.step),
+                "data": "puppets" if puppets_only else "LPC, Sprites training, puppets",
+            }
             if trainer.accelerator.is_main_process:
                 state = trainer.averaged_model().state_dict()
                 save_weights(out / f"{preset}.safetensors", state, sizes, made_by)

@@ -1,1 +1,1 @@
-"""Datasets: layered characters (LPC), the Sprites benchmark, procedural puppets, and the mixture that trains sprite64."""
+"""Datasets: layered characters (LPC), the Sprites benchmark, puppets, and the mixture that trains sprite64."""

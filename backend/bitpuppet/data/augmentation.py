@@ -24,9 +24,7 @@ def draw_colour_map(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDAr
     return matrix, rng.uniform(0.75, 1.15, size=3).astype(np.float32)
 
 
-def recolour(
-    frames: NDArray[np.uint8], matrix: NDArray[np.float32], gains: NDArray[np.float32]
-) -> NDArray[np.uint8]:
+def recolour(frames: NDArray[np.uint8], matrix: NDArray[np.float32], gains: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Map the colours of RGBA frames, uint8 (..., 4); alpha and what is invisible stay."""
     rgb = einsum(matrix, frames[..., :3].astype(np.float32), "o i, ... i -> ... o") * gains
     out = frames.copy()

@@ -26,7 +26,9 @@ MOTIONS: tuple[tuple[str, str], ...] = tuple(
 _WALK, _CAST, _SLASH = (7, 0, 1, 2, 3, 4, 5, 6), (0, 1, 2, 3, 4, 5, 4, 6), (0, 1, 2, 3, 4, 5, 4, 0)
 _CELLS = {
     "walk": {view: tuple(c + start for c in _WALK) for view, start in (("left", 118), ("front", 131), ("right", 144))},
-    "spellcast": {view: tuple(c + start for c in _CAST) for view, start in (("left", 13), ("front", 26), ("right", 39))},
+    "spellcast": {
+        view: tuple(c + start for c in _CAST) for view, start in (("left", 13), ("front", 26), ("right", 39))
+    },
     "slash": {view: tuple(c + s for c in _SLASH) for view, s in (("left", 169), ("front", 182), ("right", 195))},
 }
 

@@ -24,8 +24,6 @@ SEXES = ("male", "female")
 HELD_OUT_SHARE = 0.10
 _HOLD_OUT_SALT = "12:"
 """Chosen once, so that the held-out names spread over the slots and none of them is drawn in the Sprites benchmark."""
-ROWS_OF = {"spellcast": (0, 1, 2, 3), "thrust": (4, 5, 6, 7), "walk": (8, 9, 10, 11), "slash": (12, 13, 14, 15)}
-ROWS_OF |= {"shoot": (16, 17, 18, 19), "hurt": (20,)}
 FRAMES_OF_ROW = (7,) * 4 + (8,) * 4 + (9,) * 4 + (6,) * 4 + (13,) * 4 + (6,)
 
 _BENCHMARK_GARMENTS = re.compile(
@@ -34,8 +32,8 @@ _BENCHMARK_GARMENTS = re.compile(
 )
 """Garments that the Sprites benchmark is drawn with (their outlines in frame 131 agree to 80 % or more)."""
 _COLOURS = re.compile(
-    r"(^|[_\-\s])(black|blue2?|brown|dark brown|dark gray|forest green|gray|green|lavender|light gray|maroon|pink|red|teal2?"
-    r"|white|yellow|purple|orange|bronze|gold(en)?|iron|silver|metal|steel|wood|whiteblue)(?=$|[_\-\s])"
+    r"(^|[_\-\s])(black|blue2?|brown|dark brown|dark gray|forest green|gray|green|lavender|light gray|maroon|pink"
+    r"|red|teal2?|white|yellow|purple|orange|bronze|gold(en)?|iron|silver|metal|steel|wood|whiteblue)(?=$|[_\-\s])"
 )
 _SLOTS: tuple[tuple[str, str, float], ...] = (
     # slot, what its paths look like, chance that a character wears it; bottom to top, as LAYOUT.json orders them
@@ -193,7 +191,9 @@ class Wardrobe:
             return {key: value for key, value in worn.items() if key != "behind"}
         path = cape.path.replace("torso/back", "behind_body")
         match = next((garment for garment in self.garments if garment.path == path), None)
-        return worn | {"behind": match} if match else {key: v for key, v in worn.items() if key not in ("behind", "back")}
+        return (
+            worn | {"behind": match} if match else {key: v for key, v in worn.items() if key not in ("behind", "back")}
+        )
 
 
 def read_wardrobe(root: Path) -> tuple[Garment, ...]:

@@ -68,6 +68,9 @@ class JudgeNetwork(nn.Module):
     """A small convolutional network for each frame; the first head sees all frames in order, the others their mean."""
 
     WIDTH = 96
+    SHARPNESS = 16.0, 4.0
+    """Factors of the logits of the first and of the other heads. In a short training weights stay small, and then the
+    judge is right but never sure: without them true strips get an inception score of 8.79 of 9, with them 9.00."""
 
     def __init__(self, heads: Mapping[str, int]) -> None:
         super().__init__()
@@ -94,7 +97,9 @@ class JudgeNetwork(nn.Module):
         """Premultiplied RGBA in 0..1, (B, 8, 4, 64, 64), to one (B, classes) of logits for each head."""
         features = rearrange(self.look(rearrange(strips, "b t c h w -> (b t) c h w")), "(b t) d -> b t d", t=FRAMES)
         mean = reduce(features, "b t d -> b d", "mean")
-        return [self.order(rearrange(features, "b t d -> b (t d)")), *(head(mean) for head in self.mean)]
+        first, others = self.SHARPNESS
+        ordered = rearrange(features, "b t d -> b (t d)")
+        return [first * self.order(ordered), *(others * head(mean) for head in self.mean)]
 
 
 @dataclass(frozen=True)
@@ -162,11 +167,13 @@ def train_judge(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps + 1, pct_start=0.1)
     for step in range(steps):
         strips, classes = source.draw_strips(rng, batch)
-        answers = network(spoil(premultiply(strips), generator))
+        shown = premultiply(strips)
+        shown[::2] = spoil(shown[::2], generator)  # the others stay as they are: true strips should leave no doubt
+        answers = network(shown)
         right = torch.from_numpy(classes)
         losses = [functional.cross_entropy(logits, right[:, index]) for index, logits in enumerate(answers)]
         optimizer.zero_grad(set_to_none=True)
-        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(losses).sum().backward()
         optimizer.step()
         schedule.step()
         if watch is not None:

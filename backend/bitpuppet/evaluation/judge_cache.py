@@ -41,6 +41,7 @@ def open_judge(benchmark: Benchmark, path: Path | None = None, *, watch: Watch |
     judge = read_judge(file, HEADS)
     if judge is not None:
         return judge
+    _make_folder(file)  # a folder that cannot be made is better known before two minutes of training
     judge = train_judge(TrainingStrips(benchmark), watch=watch)
     _, test = split_characters()
     judge = Judge(judge.network, judge.heads, measure_judge(judge, benchmark, test, watch))
@@ -73,12 +74,25 @@ def write_judge(judge: Judge, path: Path) -> None:
         BitpuppetError: the file cannot be written.
     """
     header = {"version": VERSION, "heads": json.dumps(dict(judge.heads)), "accuracy": json.dumps(dict(judge.accuracy))}
+    tensors = {name: value.contiguous() for name, value in judge.network.state_dict().items()}
+    _make_folder(path)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.contiguous() for name, value in judge.network.state_dict().items()}, partial, header)
+        save_file(tensors, partial, header)
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
+        raise _refuse(path, error) from error
+    finally:
         partial.unlink(missing_ok=True)
-        reason = str(error).splitlines()[0]
-        raise BitpuppetError(f"{path}: the judge cannot be kept there ({reason}); make the folder writable") from error
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refuse(path, error) from error
+
+
+def _refuse(path: Path, error: Exception) -> BitpuppetError:
+    reason = str(error).splitlines()[0]
+    return BitpuppetError(f"{path}: the judge cannot be kept there ({reason}); make room there or make it writable")

@@ -81,8 +81,9 @@ class Report:
     """Figures of the final product: the palette of A's content frames, hard alpha."""
     raw: Mapping[str, float]
     """Figures of what the model drew, before the palette stage."""
-    target: Mapping[str, float]
-    """The judge's accuracies on all true strips of the test characters: what a perfect product would get."""
+    ceiling: Mapping[str, float]
+    """What a perfect model would get: figures of this report's true targets after the palette stage, which has no
+    colours but those of the content frames. The accuracies are those over all true strips of test characters."""
     rate: Mapping[str, float]
     """Bits per frame and seconds per strip."""
     errors: tuple[PairError, ...]
@@ -95,23 +96,23 @@ class Report:
             "settings": dict(self.settings),
             "product": dict(self.product),
             "raw": dict(self.raw),
-            "judge_on_true_strips": dict(self.target),
+            "ceiling": dict(self.ceiling),
             **self.rate,
             "worst": [{"pair": e.number, "name": e.name, "error": e.error} for e in self.errors[: -SHOWN - 1 : -1]],
         }
 
     def to_table(self) -> Table:
-        """One line for each figure: the product, the model alone, the judge on true strips."""
+        """One line for each figure: the product, the model alone, true targets."""
         from rich.table import Table
 
         settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.settings.items())
         table = Table(title=f"{self.name}: {settings}", title_justify="left")
         table.add_column("figure")
-        for heading in ("product", "without palette stage", "true strips")[: 3 if self.target else 2]:
+        for heading in ("product", "without palette stage", "true target"):
             table.add_column(heading, justify="right")
         for key, (words, form) in _MEASURES.items():
             if key in self.product or key in self.rate:
-                columns = ({**self.product, **self.rate}, self.raw, *([self.target] if self.target else []))
+                columns = ({**self.product, **self.rate}, self.raw, self.ceiling)
                 table.add_row(words, *(_write(column.get(key), form) for column in columns))
         return table
 
@@ -151,17 +152,22 @@ class Report:
 
 
 def tabulate_sweep(reports: Sequence[Report]) -> Table:
-    """One line for each setting of a sweep, with the figures of the product."""
+    """One column for each setting of a sweep, with the figures of the product; shares in percent."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="sweep", title_justify="left")
-    keys = [key for key in _SWEPT if reports and (key in reports[0].product or key in reports[0].rate)]
-    for heading in ("steps", "content frames", *(_MEASURES[key][0] for key in keys)):
-        table.add_column(heading, justify="right")
+    table = Table(title="sweep: steps / content frames", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("figure")
     for report in reports:
-        figures = {**report.product, **report.rate}
-        settings = (str(report.settings["steps"]), str(report.settings["content_frames"]))
-        table.add_row(*settings, *(_write(figures.get(key), _MEASURES[key][1]) for key in keys))
+        heading = f"{report.settings['steps']} / {report.settings['content_frames']}"
+        table.add_column(heading, justify="right", no_wrap=True)
+    columns = [{**report.product, **report.rate} for report in reports]
+    for key in _SWEPT:
+        if any(key in column for column in columns):
+            table.add_row(
+                key.replace("_", " "),
+                *(_write(column.get(key), _MEASURES[key][1]).removesuffix(" %") for column in columns),
+            )
     return table
 
 

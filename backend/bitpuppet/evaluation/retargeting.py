@@ -150,23 +150,27 @@ def measure_swaps(
         judge: None where the set's swaps have no classes.
         watch: called after each pair.
     """
-    counts = {"product": PixelCounts(), "raw": PixelCounts()}
-    verdicts: dict[str, list[dict[str, NDArray[np.float64]]]] = {"product": [], "raw": []}
+    counts = {"product": PixelCounts(), "raw": PixelCounts(), "ceiling": PixelCounts()}
+    verdicts: dict[str, list[dict[str, NDArray[np.float64]]]] = {"product": [], "raw": [], "ceiling": []}
     classes: list[tuple[int, ...]] = []
     tokens, seconds, coded, errors, motions = [], [], [], [], []
     for number in range(len(swaps)):
         swap = swaps.draw(number)
         started = time.perf_counter()
         drawn = engine.retarget(swap.content, swap.motion, seed=seed + number, steps=steps)
-        product = snap_frames(drawn.frames, collect_palette(swap.content))
+        palette = collect_palette(swap.content)
+        product = snap_frames(drawn.frames, palette)
         seconds.append(time.perf_counter() - started)
         counted = compare_pixels(product, swap.target)
         counts["product"] += counted
         counts["raw"] += compare_pixels(drawn.frames, swap.target)
+        best = snap_frames(swap.target, palette)
+        counts["ceiling"] += compare_pixels(best, swap.target)
         if judge is not None and swap.classes is not None:
             raw = np.rint(np.clip(drawn.frames, 0, 255)).astype(np.uint8)
             verdicts["product"].append(judge.classify(product[None]))
             verdicts["raw"].append(judge.classify(raw[None]))
+            verdicts["ceiling"].append(judge.classify(best[None]))
             classes.append(swap.classes)
         tokens.append(drawn.tokens)
         coded.append(drawn.bits_per_frame)
@@ -187,7 +191,7 @@ def measure_swaps(
         settings,
         figures["product"],
         figures["raw"],
-        dict(judge.accuracy) if judge is not None else {},
+        {**figures["ceiling"], **(judge.accuracy if judge is not None else {})},
         rate,
         tuple(sorted(errors, key=lambda pair: (pair.error, pair.number))),
     )

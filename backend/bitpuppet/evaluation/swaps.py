@@ -101,7 +101,7 @@ def pair_characters(pairs: int, seed: int) -> list[tuple[BenchmarkCharacter, Ben
 class GarmentSwaps:
     """Swaps of LPC characters: A wears a garment that training never shows, B is any other character.
 
-    Both perform one row of the sheet, legal for both, in which the new garment is to be seen. What A wears in that row is
+    Both perform one row of the sheet, legal for both, in which the new garment shows. What A wears in that row is
     worn in one of its other rows too: nobody could draw a sword that is seen nowhere else.
     """
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bitpuppet.data.puppets import Motion, Puppet, draw_clip, is_held_out, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.retarget import RetargetEngine, RetargetJob, StepWatch, run_retarget
-from bitpuppet.sprites import Clip, read_clip, write_contact_sheet, write_gif, write_sheet, write_strip
+from bitpuppet.sprites import Clip, Grid, cut_grid, write_contact_sheet, write_gif, write_sheet, write_strip
+from bitpuppet.sprites.images import read_picture
 
 CANVAS = 64
 CONTENT_MOTIONS = (("idle", "down"), ("walk", "left"), ("walk", "up"), ("idle", "right"))
@@ -21,16 +23,24 @@ def run_demo(
     seed: int = 0,
     steps: int | None = None,
     watch: StepWatch | None = None,
+    canvas: int = CANVAS,
 ) -> dict[Path, str]:
     """Write the demo's files into `folder`, which is made when missing.
 
+    Args:
+        canvas: side of the engine's canvas in pixels.
+
     Returns:
         The files and what they show.
+
+    Raises:
+        BitpuppetError: the folder cannot be made or written; see also `run_retarget`.
     """
+    check_demo_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BitpuppetError(f"--out {folder}: cannot be made ({error.strerror}); name another folder") from error
+        raise BitpuppetError(f"--out {folder} cannot be made ({error.strerror}); name another folder") from error
     hero, actor = pick_puppets(seed)
     sheet, driving, result = folder / "character.png", folder / "motion.png", folder / "retargeted.png"
     clips = [draw_clip(hero, Motion(*motion)) for motion in CONTENT_MOTIONS]
@@ -46,8 +56,9 @@ def run_demo(
         seed=seed,
         steps=steps,
     )
-    run_retarget(engine, job, CANVAS, watch)
-    drawn = read_clip(result, (hero.size, hero.size)).frames
+    run_retarget(engine, job, canvas, watch)
+    # Not `read_clip`, which leaves out empty cells: a model in training may draw one.
+    drawn = cut_grid(read_picture(result).frames[0], Grid(hero.size, hero.size, len(acting), 1))
     write_gif(drawn, folder / "retargeted.gif")
     write_contact_sheet(
         [
@@ -66,6 +77,19 @@ def run_demo(
         sheet: "the character's sheet",
         driving: "the driving motion",
     }
+
+
+def check_demo_folder(folder: Path) -> None:
+    """Raise BitpuppetError when the demo could not write into `folder`: better before the model is loaded."""
+    try:
+        wrong = folder.exists() and not folder.is_dir()
+        locked = folder.is_dir() and not os.access(folder, os.W_OK)
+    except OSError as error:
+        raise BitpuppetError(f"--out {folder} cannot be used ({error.strerror}); name another folder") from error
+    if wrong:
+        raise BitpuppetError(f"--out {folder} is a file; name a folder")
+    if locked:
+        raise BitpuppetError(f"--out {folder} may not be changed; give yourself the permission or name another folder")
 
 
 def pick_puppets(seed: int) -> tuple[Puppet, Puppet]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import reprlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import (
+    MAX_FRAMES,
+    MAX_PIXELS,
     Anchor,
     Clip,
     check_strip_path,
@@ -33,8 +37,31 @@ if TYPE_CHECKING:
     from bitpuppet.jobs.engine import Retargeted
 
 Frames = NDArray[np.uint8]
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 StepWatch = Callable[[int, int, NDArray[np.float32]], None]
 """(step from 1, steps, preview (T, canvas, canvas, 4) in 0..255); whatever it raises cancels the job."""
+
+MAX_STEPS = 100
+"""Most sampling steps of a job, as many as `Engine` takes."""
+MAX_SEED = 2**63 - 1
+_MAX_DIGITS = 6
+"""Of a number of pixels or rows: no sheet has a million of either, and longer numbers only cost time."""
+
+_KINDS = {
+    "content": "a path in quotes",
+    "motion": "a path in quotes",
+    "out": "a path in quotes",
+    "frame": 'a size such as "64x64"',
+    "content_frame": 'a size such as "64x64"',
+    "motion_frame": 'a size such as "64x64"',
+    "content_rows": 'rows such as "0,2" or [0, 2]',
+    "motion_rows": 'rows such as "0,2" or [0, 2]',
+    "seed": "a whole number",
+    "steps": "a whole number",
+    "palette_lock": "true or false",
+}
+"""What a jobs file may give for each option."""
 
 
 class RetargetEngine(Protocol):
@@ -73,20 +100,28 @@ class RetargetJob:
     palette_lock: bool = True
     """Snap to the character's own colours, with hard alpha."""
 
+    def __post_init__(self) -> None:
+        """Raise BitpuppetError when the seed or the steps are out of range."""
+        check_numbers(self.seed, self.steps)
+
     @classmethod
     def from_json(cls, line: str) -> RetargetJob:
-        """Read one line of a jobs file: a JSON object whose keys are the long options.
+        """Read one line of a jobs file: a JSON object whose keys are the long options, without the dashes in front.
+
+        A key that is null counts as left out.
 
         Raises:
             BitpuppetError: not an object, a key or value that is unknown or missing; the caller names the line.
         """
         try:
             values = json.loads(line)
-        except ValueError as error:
-            raise BitpuppetError(f"not JSON ({error}); write one object a line") from error
+        except json.JSONDecodeError as error:
+            raise BitpuppetError(f"not JSON ({error.msg}, column {error.colno}); write one object a line") from error
+        except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python reads
+            raise BitpuppetError("not JSON that can be read (too deep or too long); write one object a line") from error
         if not isinstance(values, dict):
-            raise BitpuppetError("not a JSON object; write one object a line, such as {\"content\": \"a.png\", ...}")
-        return cls(**{name: value for name, value in _read_options(values)})
+            raise BitpuppetError('not a JSON object; write one object a line, such as {"content": "a.png", ...}')
+        return cls(**dict(_read_options(values)))
 
 
 @dataclass(frozen=True)
@@ -98,6 +133,8 @@ class Prepared:
     palette: Frames
     anchor: Anchor
     scale: int
+    motion_size: tuple[int, int]
+    """Width and height of a frame in the motion's file, which may have been found and not given."""
 
 
 def prepare(job: RetargetJob, canvas: int) -> Prepared:
@@ -106,17 +143,24 @@ def prepare(job: RetargetJob, canvas: int) -> Prepared:
     Raises:
         BitpuppetError: a file cannot be used; the message names it.
     """
-    check_strip_path(job.out)
-    if job.out.resolve() in (job.content.resolve(), job.motion.resolve()):
-        raise BitpuppetError(f"{job.out}: --out would overwrite its own input; choose another name")
+    _check_out(job)
     content, anchor, scale = _place(job.content, job.content_frame or job.frame, job.content_rows, canvas)
-    motion, _, _ = _place(job.motion, job.motion_frame or job.frame, job.motion_rows, canvas)
-    return Prepared(content, motion, collect_palette(content), anchor, scale)
+    motion, motion_anchor, motion_scale = _place(job.motion, job.motion_frame or job.frame, job.motion_rows, canvas)
+    width, height = anchor.frame_width * scale, anchor.frame_height * scale
+    if len(motion) * width * height > MAX_PIXELS:
+        raise BitpuppetError(
+            f"{job.out} would hold {len(motion)} frames of {width}x{height}, the limit is {MAX_PIXELS // 1_000_000} "
+            "million pixels in all; crop the content's frames or name fewer motion rows"
+        )
+    try:
+        palette = collect_palette(content)
+    except BitpuppetError as error:
+        raise BitpuppetError(f"{job.content}: {error}") from error
+    motion_size = motion_anchor.frame_width * motion_scale, motion_anchor.frame_height * motion_scale
+    return Prepared(content, motion, palette, anchor, scale, motion_size)
 
 
-def place_motion(
-    path: Path, frame: tuple[int, int] | None, rows: tuple[int, ...] | None, canvas: int
-) -> Frames:
+def place_motion(path: Path, frame: tuple[int, int] | None, rows: tuple[int, ...] | None, canvas: int) -> Frames:
     """Read an animation and put it on the canvas: uint8 (T, canvas, canvas, 4). Errors as in `prepare`."""
     return _place(path, frame, rows, canvas)[0]
 
@@ -130,15 +174,14 @@ def finish(prepared: Prepared, frames: NDArray[np.float32], *, palette_lock: boo
     Returns:
         uint8 frames as the content's file has them, and the number of visible pixels that its frame cuts off.
     """
-    if palette_lock:
-        exact = snap_frames(frames, prepared.palette)
-    else:
-        exact = np.rint(frames.clip(0, 255)).astype(np.uint8)
+    exact = snap_frames(frames, prepared.palette) if palette_lock else np.rint(frames.clip(0, 255)).astype(np.uint8)
     cut = count_cut_pixels(exact, prepared.anchor)
     return enlarge_frames(restore_clip(exact, prepared.anchor), prepared.scale), cut
 
 
-def run_retarget(engine: RetargetEngine, job: RetargetJob, canvas: int, watch: StepWatch | None = None) -> dict[str, Any]:
+def run_retarget(
+    engine: RetargetEngine, job: RetargetJob, canvas: int, watch: StepWatch | None = None
+) -> dict[str, Any]:
     """Prepare a job, perform it and write its strip; see `prepare` and `perform`."""
     started = time.perf_counter()
     prepared = prepare(job, canvas)
@@ -147,18 +190,33 @@ def run_retarget(engine: RetargetEngine, job: RetargetJob, canvas: int, watch: S
     return report | {"seconds": {"reading": reading} | report["seconds"]}
 
 
-def perform(engine: RetargetEngine, job: RetargetJob, prepared: Prepared, watch: StepWatch | None = None) -> dict[str, Any]:
+def perform(
+    engine: RetargetEngine, job: RetargetJob, prepared: Prepared, watch: StepWatch | None = None
+) -> dict[str, Any]:
     """Draw a prepared job and write its strip.
 
     Returns:
-        What was used, for `--json`: out, frames, frame, seed, bits_per_frame, palette_size, pixel_scale, cut_pixels,
-        seconds of the model and of saving.
+        What was used, for `--json`: out, frames, frame, content_frames, motion_frame, seed, bits_per_frame,
+        palette_size (null without the palette lock), pixel_scale, cut_pixels, seconds of the model and of saving.
 
     Raises:
-        BitpuppetError: see `Engine.retarget` and `write_strip`.
+        BitpuppetError: see `Engine.retarget` and `write_strip`; the memory is too small, or the model is broken.
     """
     started = time.perf_counter()
-    drawn = engine.retarget(prepared.content, prepared.motion, seed=job.seed, steps=job.steps, callback=watch)
+    try:
+        drawn = engine.retarget(prepared.content, prepared.motion, seed=job.seed, steps=job.steps, callback=watch)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(
+            error
+        ):  # torch has no type of its own for all devices
+            raise
+        raise BitpuppetError(
+            f"{job.motion}: the memory is too small for {len(prepared.motion)} frames; name fewer motion rows"
+        ) from error
+    if not np.isfinite(drawn.frames).all():
+        raise BitpuppetError(
+            f"{job.out}: the model drew no numbers, so nothing was written; name other --weights or another --device"
+        )
     modelled = time.perf_counter()
     frames, cut = finish(prepared, drawn.frames, palette_lock=job.palette_lock)
     write_strip(frames, job.out)
@@ -167,6 +225,8 @@ def perform(engine: RetargetEngine, job: RetargetJob, prepared: Prepared, watch:
         "out": str(job.out),
         "frames": len(frames),
         "frame": f"{frames.shape[2]}x{frames.shape[1]}",
+        "content_frames": len(prepared.content),
+        "motion_frame": "{}x{}".format(*prepared.motion_size),
         "seed": job.seed,
         "bits_per_frame": round(drawn.bits_per_frame, 2),
         "palette_size": len(prepared.palette) if job.palette_lock else None,
@@ -176,33 +236,79 @@ def perform(engine: RetargetEngine, job: RetargetJob, prepared: Prepared, watch:
     }
 
 
-def parse_frame(text: str) -> tuple[int, int]:
+def parse_frame(text: str, option: str = "--frame") -> tuple[int, int]:
     """Read "64x48" as (64, 48).
 
     Raises:
-        BitpuppetError: it is not of that form.
+        BitpuppetError: it is not of that form; the message names `option`.
     """
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise BitpuppetError(f"--frame {text}: a frame's size is WIDTHxHEIGHT in pixels; write for example 64x64")
-    return int(width), int(height)
+    width, _, height = text.strip().lower().partition("x")
+    sides = [int(side) if side.isdecimal() and len(side) <= _MAX_DIGITS else 0 for side in (width, height)]
+    if 0 in sides:
+        raise BitpuppetError(
+            f"{option} is {_shorten(text)}, it must be WIDTHxHEIGHT in pixels, each 1 or more; write for example 64x64"
+        )
+    return sides[0], sides[1]
 
 
-def parse_rows(text: str) -> tuple[int, ...]:
+def parse_rows(text: str, option: str = "rows") -> tuple[int, ...]:
     """Read "0,2,5" or "0-3" as row numbers, counted from 0.
 
     Raises:
-        BitpuppetError: it is not of that form.
+        BitpuppetError: it is not of that form, or names more than MAX_FRAMES rows; the message names `option`.
     """
     rows: list[int] = []
     for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or len(first) > 6 or len(last) > 6:
-            raise BitpuppetError(f"rows {text!r}: rows are numbers from 0, such as 0,2 or 0-3; correct it")
-        rows += range(int(first), int(last or first) + 1)
-    if not rows:
-        raise BitpuppetError(f"rows {text!r}: the range is empty; write the lower number first")
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > _MAX_DIGITS:
+            raise BitpuppetError(
+                f"{option} is {_shorten(text)}, rows are numbers counted from 0; write for example 0,2 or 0-3"
+            )
+        low, high = int(first), int(last or first)
+        if high < low:
+            raise BitpuppetError(f"{option} is {_shorten(text)}, the range {low}-{high} is empty; write {high}-{low}")
+        _check_row_count(len(rows) + high - low + 1, option)
+        rows += range(low, high + 1)
     return tuple(rows)
+
+
+def check_numbers(seed: int, steps: int | None) -> None:
+    """Raise BitpuppetError when the seed is not in 0..MAX_SEED or the steps, if given, are not in 1..MAX_STEPS."""
+    for option, value, low, high in (("--seed", seed, 0, MAX_SEED), ("--steps", steps, 1, MAX_STEPS)):
+        if value is not None and not low <= value <= high:
+            raise BitpuppetError(f"{option} is {_shorten(value)}, it must be from {low} to {high}; change it")
+
+
+def _check_row_count(count: int, option: str) -> None:
+    if count > MAX_FRAMES:
+        raise BitpuppetError(f"{option} names {count} rows, the limit is {MAX_FRAMES}; name fewer")
+
+
+def _check_out(job: RetargetJob) -> None:
+    """Refuse an output that could not be written or would spoil an input: better now than after the model's work."""
+    folder = job.out.parent
+    try:
+        check_strip_path(job.out)
+        os.fsencode(job.out)
+        writable = os.access(folder, os.W_OK)
+    except (OSError, ValueError) as error:  # a name that is too long, or no text
+        reason = error.strerror if isinstance(error, OSError) else "no valid name"
+        raise BitpuppetError(f"{job.out} cannot be written ({reason}); choose another name") from error
+    if not writable:
+        raise BitpuppetError(f"{job.out} cannot be written, its folder may not be changed; choose another folder")
+    for source in (job.content, job.motion):
+        if _are_same(job.out, source):
+            raise BitpuppetError(f"{job.out}: --out would overwrite its own input; choose another name")
+        if _are_same(folder, source):
+            raise BitpuppetError(f"{job.out} lies in its own input, the folder {source}; choose another folder")
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file or folder, also by links or by another case of the letters."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False  # one of them does not exist; what cannot be read is told by its reader
 
 
 def _place(
@@ -218,35 +324,37 @@ def _place(
 
 
 def _read_options(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    known = {field.name for field in fields(RetargetJob)}
+    for name in ("content", "motion", "out"):
+        if values.get(name) is None:
+            raise BitpuppetError(f"the key {name!r} is missing; every job needs content, motion and out")
     for key, value in values.items():
         name = key.replace("-", "_")
-        if name not in known:
-            raise BitpuppetError(f"unknown key {key!r}; the keys are {', '.join(sorted(known))}")
-        yield name, _read_option(name, value)
-    for name in ("content", "motion", "out"):
-        if name not in values:
-            raise BitpuppetError(f"the key {name!r} is missing; every job needs content, motion and out")
+        if name not in _KINDS:
+            keys = ", ".join(_KINDS).replace("_", "-")
+            raise BitpuppetError(f"unknown key {_shorten(key)}; the keys are {keys}")
+        if value is not None:
+            yield name, _read_option(name, value)
 
 
 def _read_option(name: str, value: Any) -> Any:
-    wrong = BitpuppetError(f"{name} is {value!r}, which is not of the right kind; see bitpuppet retarget --help")
+    option = name.replace("_", "-")
     if name in ("content", "motion", "out"):
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise wrong
-        return Path(value)
-    if value is None:
-        return None
-    if name.endswith("frame"):
-        if not isinstance(value, str):
-            raise wrong
-        return parse_frame(value)
-    if name.endswith("rows"):
+        if isinstance(value, str) and value and "\0" not in value:
+            return Path(value)
+    elif name.endswith("frame"):
+        if isinstance(value, str):
+            return parse_frame(value, option)
+    elif name.endswith("rows"):
+        if isinstance(value, str):
+            return parse_rows(value, option)
         if isinstance(value, list) and all(isinstance(row, int) and not isinstance(row, bool) for row in value):
+            _check_row_count(len(value), option)
             return tuple(value)
-        if not isinstance(value, str):
-            raise wrong
-        return parse_rows(value)
-    if isinstance(value, bool) != (name == "palette_lock") or not isinstance(value, int):
-        raise wrong
-    return value
+    elif isinstance(value, int) and isinstance(value, bool) == (name == "palette_lock"):
+        return value
+    raise BitpuppetError(f"{option} is {_shorten(value)}, it must be {_KINDS[name]}; correct it")
+
+
+def _shorten(value: Any) -> str:
+    """A value as Python writes it, cut to a length that a message can hold."""
+    return _REPR.repr(value)

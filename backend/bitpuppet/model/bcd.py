@@ -13,7 +13,7 @@ from bitpuppet.model.denoiser import Denoiser
 from bitpuppet.model.diffusion import StepCallback, sample
 from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.quantizer import GroupQuantizer
+from bitpuppet.model.quantizer import GroupQuantizer, Quantized
 
 
 class Picked(NamedTuple):
@@ -80,7 +80,8 @@ class BitrateControlledDiffusion(nn.Module):
     @torch.inference_mode()
     def encode_motion(self, frames: Tensor) -> Tensor:
         """Motion tokens of frames, uint8 RGBA (T, canvas, canvas, 4): int64 (T, groups)."""
-        return self.quantizer(self.encoder.forward_motion(*self._pick_occupied(frames))).indices
+        quantized: Quantized = self.quantizer(self.encoder.forward_motion(*self._pick_occupied(frames)))
+        return quantized.indices
 
     @torch.inference_mode()
     def decode(

@@ -39,9 +39,7 @@ class PatchCodec:
         """See `Codec.encode`; H and W divide by the patch."""
         rgba = frames.float() / 255
         premultiplied = torch.cat([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], dim=-1)
-        return rearrange(
-            premultiplied * 2 - 1, "f (h p) (w q) c -> f (h w) (p q c)", p=self.patch, q=self.patch
-        )
+        return rearrange(premultiplied * 2 - 1, "f (h p) (w q) c -> f (h w) (p q c)", p=self.patch, q=self.patch)
 
     def decode(self, tokens: Tensor) -> Tensor:
         """See `Codec.decode`; the frame is square."""

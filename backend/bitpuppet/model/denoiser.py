@@ -1,9 +1,10 @@
-"""The DiT denoiser: a clean frame from a noisy one, the content of a clip and the motion of the frame (section 3.3)."""
+"""The DiT denoiser: a clean frame from a noisy one, the content of a clip and the motion of the frame."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange, repeat
@@ -63,7 +64,9 @@ class Block(nn.Module):
         attended = rearrange(attend(query, key, value), "f h l e -> f l (h e)")
         tokens = tokens + gate_a * self.out(attended)
         normal = nn.functional.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale_m) + shift_m
-        return tokens + gate_m * self.contract(nn.functional.gelu(self.expand(normal), approximate="tanh"))
+        wide = nn.functional.gelu(self.expand(normal), approximate="tanh")
+        out: Tensor = tokens + gate_m * self.contract(wide)
+        return out
 
 
 class Denoiser(nn.Module):
@@ -84,10 +87,16 @@ class Denoiser(nn.Module):
 
     def remember(self, content: Tensor) -> list[ContentMemory]:
         """Content tokens (B, K, width) as every block will see them."""
-        return [block.remember(content) for block in self.blocks]
+        blocks: Iterable[Any] = self.blocks
+        return [block.remember(content) for block in blocks]
 
     def forward(
-        self, tokens: Tensor, noise_level: Tensor, motion: Tensor, memory: list[ContentMemory], places: Tensor | None = None
+        self,
+        tokens: Tensor,
+        noise_level: Tensor,
+        motion: Tensor,
+        memory: list[ContentMemory],
+        places: Tensor | None = None,
     ) -> Tensor:
         """Predict.
 

@@ -83,9 +83,7 @@ def noise_schedule(preset: Preset, steps: int, rho: float = 7.0) -> list[float]:
     return [(high + i / (steps - 1) * (low - high)) ** rho for i in range(steps)] + [0.0]
 
 
-def sample(
-    preset: Preset, predict: Predict, noise: Tensor, steps: int, callback: StepCallback | None = None
-) -> Tensor:
+def sample(preset: Preset, predict: Predict, noise: Tensor, steps: int, callback: StepCallback | None = None) -> Tensor:
     """Draw clean tokens, by Euler steps along EDM's probability flow; one network evaluation a step.
 
     Args:

@@ -1,4 +1,4 @@
-"""The encoder: content tokens of a clip and one motion vector per frame (paper, section 3.1)."""
+"""The encoder: content tokens of a clip and one motion vector per frame."""
 
 from __future__ import annotations
 

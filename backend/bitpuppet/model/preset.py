@@ -56,9 +56,13 @@ class Preset:
             if isinstance(value, (int, float)) and value <= 0:
                 raise BitpuppetError(f"preset {self.name}: {field.name} is {value}, it must be above 0; correct it")
         if self.canvas % self.patch:
-            raise BitpuppetError(f"preset {self.name}: patch {self.patch} does not divide canvas {self.canvas}; correct it")
+            raise BitpuppetError(
+                f"preset {self.name}: patch {self.patch} does not divide canvas {self.canvas}; correct it"
+            )
         if self.width % self.heads or self.width % 4:
-            raise BitpuppetError(f"preset {self.name}: width {self.width} must divide by heads {self.heads} and by 4; correct it")
+            raise BitpuppetError(
+                f"preset {self.name}: width {self.width} must divide by heads {self.heads} and by 4; correct it"
+            )
 
     @property
     def tokens(self) -> int:
@@ -96,8 +100,17 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "sprite64": Preset(),
     "tiny": Preset(
-        name="tiny", canvas=64, patch=16, width=64, heads=2, encoder_blocks=1, denoiser_blocks=1, content_tokens=4,
-        groups=4, codewords=8, bits_per_frame=8.0,
+        name="tiny",
+        canvas=64,
+        patch=16,
+        width=64,
+        heads=2,
+        encoder_blocks=1,
+        denoiser_blocks=1,
+        content_tokens=4,
+        groups=4,
+        codewords=8,
+        bits_per_frame=8.0,
     ),
 }
 """`tiny` has no weights: tests train it for a few steps."""

@@ -1,4 +1,4 @@
-"""The group vector quantizer and its rate control (paper, section 3.2).
+"""The group vector quantizer and its rate control.
 
 This bottleneck is all that keeps content out of the motion: a few bits a frame have room for the pose and for nothing
 else. What the decoder gets is always one codeword per group, in training as in use, so the bits that are measured are

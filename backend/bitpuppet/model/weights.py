@@ -34,7 +34,9 @@ def save_weights(path: Path, state: Mapping[str, Tensor], preset: Preset, made_b
     os.replace(partial, path)
 
 
-def load_model(preset_name: str, path: Path | None = None, device: torch.device | None = None) -> BitrateControlledDiffusion:
+def load_model(
+    preset_name: str, path: Path | None = None, device: torch.device | None = None
+) -> BitrateControlledDiffusion:
     """Build a preset's model and load its weights.
 
     Args:
@@ -55,13 +57,19 @@ def load_model(preset_name: str, path: Path | None = None, device: torch.device 
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         stored = Preset.from_metadata(json.loads(metadata.get("preset", "{}")))
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise BitpuppetError(f"{source}: not a readable weights file ({error}); install bitpuppet or copy it again") from error
+        raise BitpuppetError(
+            f"{source}: not a readable weights file ({error}); install bitpuppet or copy it again"
+        ) from error
     if stored.name != preset.name:
-        raise BitpuppetError(f"{source}: these are weights of preset {stored.name}, not {preset.name}; name another file")
+        raise BitpuppetError(
+            f"{source}: these are weights of preset {stored.name}, not {preset.name}; name another file"
+        )
     model = BitrateControlledDiffusion(stored)
     try:
         model.load_state_dict({name: value.float() for name, value in state.items()})
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
-        raise BitpuppetError(f"{source}: does not fit preset {preset.name} ({first}); install bitpuppet again") from error
+        raise BitpuppetError(
+            f"{source}: does not fit preset {preset.name} ({first}); install bitpuppet again"
+        ) from error
     return model.eval().requires_grad_(False).to(device or torch.device("cpu"))

@@ -15,6 +15,8 @@ from bitpuppet.sprites.grid import MIN_CONFIDENCE, Grid, cut_grid, find_grid, li
 from bitpuppet.sprites.images import check_pixels, read_picture, read_size
 
 _FRAME_SUFFIXES = (".png", ".apng", ".gif")
+_MAX_NAMED = 8
+"""Rows that a message lists."""
 
 
 def read_clip(path: str | Path, frame: tuple[int, int] | None = None, rows: Sequence[int] | None = None) -> Clip:
@@ -43,6 +45,7 @@ def read_clip(path: str | Path, frame: tuple[int, int] | None = None, rows: Sequ
     _check_visible(path, frames)
     if rows:
         _check_rows(path, rows, 1)
+        check_pixels(path, frames.shape[2], frames.shape[1], len(frames) * len(rows))
         frames, durations = np.concatenate([frames] * len(rows)), durations * len(rows)
     return Clip(frames, durations, name=path.stem)
 
@@ -92,13 +95,16 @@ def _cut_sheet(path: Path, sheet: NDArray[np.uint8], frame: tuple[int, int] | No
     starts = [row * grid.columns for row in wanted]
     chosen = np.concatenate([start + np.flatnonzero(visible[start : start + grid.columns]) for start in starts])
     if not len(chosen):
-        named = ", ".join(map(str, wanted))
+        named = ", ".join(map(str, wanted[:_MAX_NAMED])) + (", ..." if len(wanted) > _MAX_NAMED else "")
         raise EmptyArtError(f"{path}: every cell is transparent in row {named}; name a row with art in it")
     if len(chosen) > MAX_FRAMES:
         raise BitpuppetError(
             f"{path} has {len(chosen)} frames of {grid.frame_width}x{grid.frame_height}, the limit is {MAX_FRAMES}; "
             "give a larger --frame or name fewer rows"
         )
+    if rows:
+        # Rows may be named more than once: looked at before memory is taken for them.
+        check_pixels(path, grid.frame_width, grid.frame_height, len(chosen))
     return Clip(cells[chosen], rows=tuple((chosen // grid.columns).tolist()), name=path.stem)
 
 

@@ -36,8 +36,14 @@ class Checkpoint:
         tensors |= {f"ema/{name}": value for name, value in self.ema.items()}
         for number, state in enumerate(self.optimizers):
             tensors |= {f"optimizer{number}/{name}": value for name, value in state.items()}
-        tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
-        header = {"step": str(self.step), "settings": json.dumps(self.settings), "optimizers": str(len(self.optimizers))}
+        tensors = {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+        }
+        header = {
+            "step": str(self.step),
+            "settings": json.dumps(self.settings),
+            "optimizers": str(len(self.optimizers)),
+        }
         partial = path.with_name(f".{path.name}.partial")
         save_file(tensors, partial, header)
         os.replace(partial, path)
@@ -55,7 +61,9 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             count, step, settings = int(header["optimizers"]), int(header["step"]), json.loads(header["settings"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise BitpuppetError(f"{path}: not a readable checkpoint ({error}); start again without --resume") from error
+            raise BitpuppetError(
+                f"{path}: not a readable checkpoint ({error}); start again without --resume"
+            ) from error
         return cls(
             step,
             _below("model/", tensors),
@@ -103,6 +111,8 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def split_parameters(named: Sequence[tuple[str, Tensor]]) -> tuple[list[str], list[str]]:
     """Names of the parameters for Muon (matrices inside blocks) and for AdamW (all others that learn)."""
     matrices = [
-        name for name, value in named if value.requires_grad and value.ndim == 2 and ("block" in name) and "relative" not in name
+        name
+        for name, value in named
+        if value.requires_grad and value.ndim == 2 and ("block" in name) and "relative" not in name
     ]
     return matrices, [name for name, value in named if value.requires_grad and name not in set(matrices)]

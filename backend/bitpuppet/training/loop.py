@@ -78,7 +78,9 @@ class Trainer:
         """Go on from a checkpoint; with `weights_only` start a new schedule from its weights."""
         checkpoint = Checkpoint.read(path or self.checkpoint_file)
         if checkpoint.settings["preset"] != self.preset.to_metadata():
-            raise BitpuppetError(f"{path or self.checkpoint_file}: made with other preset settings; train in another folder")
+            raise BitpuppetError(
+                f"{path or self.checkpoint_file}: made with other preset settings; train in another folder"
+            )
         self.model.load_state_dict(checkpoint.model)
         self.average.values = {name: checkpoint.ema[name].clone() for name in self.average.values}
         if not weights_only:
@@ -182,6 +184,10 @@ def make_optimizers(model: BitrateControlledDiffusion, recipe: Recipe) -> tuple[
         adjust_lr_fn="match_rms_adamw",
     )
     adam = AdamW(
-        [named[name] for name in others], lr=recipe.adam_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98), fused=True
+        [named[name] for name in others],
+        lr=recipe.adam_rate,
+        weight_decay=recipe.weight_decay,
+        betas=(0.9, 0.98),
+        fused=True,
     )
     return muon, adam

@@ -1,4 +1,4 @@
-"""The objective: cross-driving with a rate target (paper, sections 3.2 to 3.4)."""
+"""The objective: cross-driving with a rate target."""
 
 from __future__ import annotations
 
@@ -83,5 +83,3 @@ def as_tensors(batch: PairBatch, device: torch.device) -> tuple[Tensor, Tensor, 
     """Content, shown and target of a batch as tensors on the device."""
     content, shown, target = (torch.from_numpy(part).to(device) for part in (batch.content, batch.shown, batch.target))
     return content, shown, target
-
-

@@ -22,7 +22,9 @@ from bitpuppet.errors import BitpuppetError
 class Painter(Protocol):
     """Draws the frames of one puppet in one direction."""
 
-    def draw(self, animation: str, phase: float) -> Canvas: ...
+    def draw(self, animation: str, phase: float) -> Canvas:
+        """One frame of an animation, at a phase from 0 to below 1."""
+        ...
 
 
 _PAINTERS: dict[str, Callable[[Puppet, str], Painter]] = {"ghost": Ghost, "quadruped": Beast, "bird": Bird}

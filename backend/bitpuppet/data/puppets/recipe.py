@@ -94,6 +94,7 @@ class Puppet:
 
     @property
     def name(self) -> str:
+        """The name by which puppets are held out."""
         return f"puppet-{self.seed}"
 
     @property

@@ -26,6 +26,8 @@ class Joint:
 
 @dataclass(frozen=True)
 class Limb:
+    """An arm or a leg: three joints."""
+
     root: Joint
     middle: Joint
     end: Joint
