@@ -73,7 +73,7 @@ def _run() -> int:
         _leave_stdout()  # the reader, such as `head`, has seen enough
         return 1
     except OSError as error:
-        _leave_stdout()
+        pass
         place = "the output" if error.filename is None else error.filename
         return _tell(f"{place}: {error.strerror or error}; check the disk and the permissions")
     except MemoryError:

@@ -24,10 +24,14 @@ CONTENT_SIZE, MOTION_SIZE, MOTION_FRAMES = 48, 32, 8
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of the tiny preset that no training has touched."""
+    """Random weights of the tiny preset that draw something. Those that a training starts with draw nothing at all."""
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     torch.manual_seed(0)
-    save_weights(path, BitrateControlledDiffusion(PRESETS["tiny"]).state_dict(), PRESETS["tiny"], {})
+    state = BitrateControlledDiffusion(PRESETS["tiny"]).state_dict()
+    for tensor in state.values():
+        if tensor.is_floating_point() and not tensor.any():
+            tensor.normal_(std=0.5)
+    save_weights(path, state, PRESETS["tiny"], {})
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitpuppet.sprites import read_clip
+import bitpuppet as package
+from bitpuppet.sprites.images import read_picture
 
 Frames = NDArray[np.uint8]
 CODE = "from bitpuppet.cli import main; main()"
@@ -34,11 +36,18 @@ Refused = Callable[..., str]
 """The fixture `refused`: call it with arguments that must fail; it returns what was told."""
 
 
-def spawn(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
+def spawn(*arguments: object, code: str = CODE, **options: object) -> subprocess.Popen[bytes]:
     """The command line in a process of its own, with pipes unless `options` say otherwise."""
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = [sys.executable, "-c", CODE, *map(str, arguments)]
-    return subprocess.Popen(command, **(pipes | options))  # type: ignore[call-overload,no-any-return]
+    settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": make_env()}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, **(settings | options))  # type: ignore[call-overload,no-any-return]
+
+
+def make_env(**variables: str) -> dict[str, str]:
+    """The environment of a child that finds the package from any folder, installed or not."""
+    source = str(Path(package.__file__).parents[1])
+    path = os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": ""} | variables
 
 
 def list_files(folder: Path) -> dict[str, bytes]:
@@ -49,10 +58,9 @@ def list_files(folder: Path) -> dict[str, bytes]:
 
 
 def read_strip(path: Path, width: int, height: int) -> Frames:
-    """All cells of a strip of frames (T, height, width, 4), empty ones too."""
-    clip = read_clip(path, (read_width(path), height))
-    assert len(clip) == 1
-    strip = clip.frames[0]
+    """All cells of a strip as frames (T, height, width, 4), empty ones too."""
+    strip = read_picture(path).frames[0]
+    assert strip.shape[0] == height
     return np.stack(np.split(strip, strip.shape[1] // width, axis=1))
 
 

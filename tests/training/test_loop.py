@@ -84,4 +84,6 @@ def test_rates_warm_up_and_cool_down() -> None:
     assert recipe.rate_at(0) == pytest.approx(0.1)
     assert recipe.rate_at(30) == 1
     assert recipe.rate_at(75) == pytest.approx(0.5)
-    assert recipe.sharpness_at(0) == recipe.sharpness[0] and recipe.sharpness_at(50) == recipe.sharpness[1]
+    assert recipe.sharpness_at(0) == recipe.sharpness[0] and recipe.sharpness_at(100) == pytest.approx(
+        recipe.sharpness[1]
+    )

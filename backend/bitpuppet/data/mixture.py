@@ -150,8 +150,8 @@ class Mixture:
 
 def make_mixture(data: Path | None, canvas: int, *, seed: int = 0, puppets_only: bool = False) -> Mixture:
     """The mixture that `sprite64` is trained on, or puppets alone where there is no data folder."""
-    shares = [Share(PuppetSource(canvas), 0.33, 0.3)]
+    shares = [Share(PuppetSource(canvas), 0.30, 0.3)]
     if data is not None and not puppets_only:
-        shares.append(Share(BenchmarkSource(data / "sprites"), 0.40, 0.15))
-        shares.append(Share(LpcSource(data / "lpc"), 0.27, 0.4))
+        shares.append(Share(BenchmarkSource(data / "sprites"), 0.50, 0.15))
+        shares.append(Share(LpcSource(data / "lpc"), 0.20, 0.4))
     return Mixture(shares, seed=seed)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.device import frames_at_once, pick_device, pick_dtype
 from bitpuppet.model.preset import Preset
+from bitpuppet.model.quantizer import entropy_bits
 from bitpuppet.model.weights import load_model
 
 MAX_STEPS = 100
@@ -69,6 +69,11 @@ class Engine:
     def count_bits(self, tokens: NDArray[np.int64]) -> float:
         """Code length of motion tokens (T, groups), in bits per frame."""
         return float(self.model.quantizer.code_lengths(torch.from_numpy(tokens).to(self.device)).mean())
+
+    def count_soft_bits(self, clips: Sequence[NDArray[np.uint8]]) -> float:
+        """The rate that training controls: soft entropy over the frames of all clips (T, canvas, canvas, 4)."""
+        pieces = [self._in_format(self.model.assign, piece) for clip in clips for piece in self._split(clip)]
+        return float(entropy_bits(torch.cat(pieces)))
 
     def retarget(
         self,
@@ -126,7 +131,7 @@ class Engine:
             return encode(tensor)
 
     def _split(self, frames: NDArray[np.uint8]) -> list[Tensor]:
-        return list(torch.from_numpy(rearrange(frames, "t h w c -> t h w c")).split(frames_at_once(self.device)))
+        return list(torch.from_numpy(frames).split(frames_at_once(self.device)))
 
 
 def check_range(setting: str, value: int, low: int, high: int) -> None:

@@ -84,6 +84,11 @@ class BitrateControlledDiffusion(nn.Module):
         return quantized.indices
 
     @torch.inference_mode()
+    def assign(self, frames: Tensor) -> Tensor:
+        """Soft assignments of frames (T, canvas, canvas, 4) to codewords: (T, groups, codewords)."""
+        return self.quantizer.assign(self.encoder.forward_motion(*self._pick_occupied(frames)))
+
+    @torch.inference_mode()
     def decode(
         self, content: Tensor, motion: Tensor, *, steps: int, noise: Tensor, callback: StepCallback | None = None
     ) -> Tensor:

@@ -19,6 +19,8 @@ from bitpuppet.model.preset import Preset
 
 RATE_WEIGHT = 0.04
 """Weight of the rate loss (paper)."""
+FINAL_SHARPNESS = 2.5
+"""alpha at the end of training."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class GroupQuantizer(nn.Module):
             sharpness: alpha. Too flat, and the soft entropy meets its target while every hard choice is the same.
             sample: add the Gumbel noise (training).
         """
-        logits = -sharpness * self._distances(motion.float())
+        logits = self._score(motion, sharpness)
         noise = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-9, 1 - 1e-7))) if sample else 0.0
         mu = torch.softmax(logits + noise, dim=-1)
         indices = mu.argmax(dim=-1)
@@ -62,6 +64,10 @@ class GroupQuantizer(nn.Module):
         choice = hard + mu - mu.detach() if sample else hard
         codewords = torch.einsum("fgk,gkw->fgw", choice, self.codebooks.float())
         return Quantized(rearrange(codewords, "f g w -> f (g w)"), indices, entropy_bits(torch.softmax(logits, dim=-1)))
+
+    def assign(self, motion: Tensor, sharpness: float = FINAL_SHARPNESS) -> Tensor:
+        """Soft assignments without noise, (F, groups, codewords), for motion (F, groups, group_width)."""
+        return torch.softmax(self._score(motion, sharpness), dim=-1)
 
     def look_up(self, indices: Tensor) -> Tensor:
         """Motion tokens, int64 (F, groups), to motion (F, groups * group_width)."""
@@ -87,6 +93,10 @@ class GroupQuantizer(nn.Module):
     def rate_loss(self, bits: Tensor) -> Tensor:
         """0.04 (H - H_target)^2, a scalar."""
         return RATE_WEIGHT * (bits - self.target) ** 2
+
+    def _score(self, motion: Tensor, sharpness: float) -> Tensor:
+        """-alpha d, (F, groups, codewords)."""
+        return -sharpness * self._distances(motion.float())
 
     def _distances(self, motion: Tensor) -> Tensor:
         """Squared distances (F, groups, codewords) of groups to their codewords."""

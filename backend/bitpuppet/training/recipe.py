@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bitpuppet.model.quantizer import FINAL_SHARPNESS
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How a preset is trained. The defaults are those of the shipped `sprite64`."""
 
-    steps: int = 6000
+    steps: int = 3450
     """Length of the run, in optimizer steps."""
-    pairs: int = 24
+    pairs: int = 16
     """Characters in a step."""
     content_frames: int = 4
     """Most content frames of a pair; one to this many are shown."""
@@ -30,7 +32,7 @@ class Recipe:
     """Learning rate of all other parameters (AdamW)."""
     warmup: int = 100
     """Steps of linear warm-up."""
-    cooldown: float = 0.3
+    cooldown: float = 0.35
     """Share of the run, at its end, in which the learning rate falls to zero."""
     weight_decay: float = 0.01
     """Of both optimizers."""
@@ -38,8 +40,11 @@ class Recipe:
     """Largest norm of the gradient."""
     ema: float = 0.998
     """Decay of the moving average of the weights, which is what ships."""
-    sharpness: tuple[float, float] = (1.0, 3.0)
-    """alpha of the quantizer at the start and at the end."""
+    sharpness: tuple[float, float] = (0.8, FINAL_SHARPNESS)
+    """alpha of the quantizer before and at the end of the cool-down.
+
+    Above 2 nearly every assignment is certain, and no gradient is left to part two poses that share a codeword.
+    """
     seed: int = 0
     """Of weights, data and noise."""
 
@@ -53,6 +58,7 @@ class Recipe:
         return max(0.0, min(1.0, (step + 1) / self.warmup, (self.steps - step) / falling))
 
     def sharpness_at(self, step: int) -> float:
-        """alpha at `step`; it grows linearly over the first half of the run."""
+        """alpha at `step`: the first value, and from there to the second during the cool-down."""
         low, high = self.sharpness
-        return low + (high - low) * min(1.0, 2 * step / self.steps)
+        left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
+        return low + (high - low) * (1 - min(1.0, left))

@@ -1,0 +1,94 @@
+"""The engine on a small model with random weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from bitpuppet.data.puppets import draw_clip, make_puppet
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs import engine as engine_module
+from bitpuppet.jobs.engine import MAX_FRAMES, Engine
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.preset import PRESETS
+from bitpuppet.sprites import place_clip
+
+Frames = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    torch.manual_seed(0)
+    model = BitrateControlledDiffusion(PRESETS["tiny"])
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point() and not tensor.any():
+            tensor.normal_(std=0.5)  # what starts at zero draws nothing
+    return Engine(model.requires_grad_(False), torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    puppet = make_puppet(3, plan="biped", size=48)
+    return place_clip(draw_clip(puppet, puppet.motions[5], 5), 64)[0]
+
+
+def test_seed_alone_chooses_the_noise(engine: Engine, frames: Frames) -> None:
+    first = engine.retarget(frames, frames, seed=4, steps=2)
+    torch.manual_seed(99)
+    np.testing.assert_array_equal(engine.retarget(frames, frames, seed=4, steps=2).frames, first.frames)
+    assert not np.array_equal(engine.retarget(frames, frames, seed=5, steps=2).frames, first.frames)
+    assert first.frames.shape == (5, 64, 64, 4)
+    assert first.frames.min() >= 0 and first.frames.max() <= 255
+
+
+def test_tokens_are_those_of_the_motion(engine: Engine, frames: Frames) -> None:
+    drawn = engine.retarget(frames[:1], frames, steps=1)
+    np.testing.assert_array_equal(drawn.tokens, engine.encode_motion(frames))
+    assert drawn.tokens.shape == (5, PRESETS["tiny"].groups)
+    assert drawn.bits_per_frame == pytest.approx(engine.count_bits(drawn.tokens))
+
+
+def test_callback_is_called_after_each_step_of_each_batch(
+    engine: Engine, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "frames_at_once", lambda _: 2)
+    seen = []
+    engine.retarget(frames, frames, steps=3, callback=lambda step, total, view: seen.append((step, total, len(view))))
+    assert [step for step, _, _ in seen] == list(range(1, 10))
+    assert {total for _, total, _ in seen} == {9}
+    assert [count for _, _, count in seen] == [2] * 6 + [1] * 3
+
+
+def test_batches_do_not_change_the_result(engine: Engine, frames: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = engine.retarget(frames, frames, seed=1, steps=2)
+    monkeypatch.setattr(engine_module, "frames_at_once", lambda _: 2)
+    pieces = engine.retarget(frames, frames, seed=1, steps=2)
+    np.testing.assert_array_equal(pieces.tokens, whole.tokens)
+    np.testing.assert_allclose(pieces.frames, whole.frames, atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"steps": 0}, "--steps is 0, it must be from 1 to 100"),
+        ({"steps": 101}, "--steps is 101"),
+        ({"seed": -1}, "--seed is -1"),
+        ({"seed": 2**63}, "--seed is"),
+    ],
+)
+def test_numbers_out_of_range(engine: Engine, frames: Frames, options: dict[str, int], match: str) -> None:
+    with pytest.raises(BitpuppetError, match=match):
+        engine.retarget(frames, frames, **options)
+
+
+@pytest.mark.parametrize("count", [0, MAX_FRAMES + 1])
+def test_number_of_frames_out_of_range(engine: Engine, frames: Frames, count: int) -> None:
+    with pytest.raises(BitpuppetError, match=f"motion frames is {count}"):
+        engine.retarget(frames, np.broadcast_to(frames[:1], (count, 64, 64, 4)))
+
+
+def test_device_that_is_not_there() -> None:
+    with pytest.raises(BitpuppetError, match="--device nonsense: cannot be used here"):
+        Engine.load("tiny", None, "nonsense")
