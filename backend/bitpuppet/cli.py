@@ -73,7 +73,7 @@ def _run() -> int:
         _leave_stdout()  # the reader, such as `head`, has seen enough
         return 1
     except OSError as error:
-        pass
+        _leave_stdout()
         place = "the output" if error.filename is None else error.filename
         return _tell(f"{place}: {error.strerror or error}; check the disk and the permissions")
     except MemoryError:
@@ -102,6 +102,7 @@ def _tell_usage(error: typer.BadParameter) -> int:
 def _leave_stdout() -> None:
     """Let what cannot be written go nowhere: Python's own last flush would fail again, and say so."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

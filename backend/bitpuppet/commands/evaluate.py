@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,10 @@ def sprites(
 
     The first run trains the judge, a small classifier, on the training characters, and keeps it.
     """
+    options.check_model(preset, weights, device)
     options.hush_libraries()
+    from rich.console import Console
+
     from bitpuppet.evaluation.command import run_eval_sprites
 
     with options.progress_bar() as progress:
@@ -46,7 +50,7 @@ def sprites(
         def watch(stage: str, done: int, total: int) -> None:
             progress.update(task, description=stage, completed=done, total=total, note=f"{done} of {total}")
 
-        run_eval_sprites(
+        evaluation = run_eval_sprites(
             preset=preset,
             weights=weights,
             device=device,
@@ -57,6 +61,9 @@ def sprites(
             held_out=held_out,
             sweep=sweep,
             pictures=pictures,
-            json=as_json,
             watch=watch,
         )
+    if as_json:
+        print(json.dumps(evaluation.to_json(), allow_nan=False))
+    else:
+        evaluation.print_tables(Console())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +72,9 @@ def run_eval_sprites(
     held_out: int = 96,
     sweep: bool = False,
     pictures: Path | None = None,
-    json: bool = False,
     watch: Watch | None = None,
 ) -> Evaluation:
-    """Evaluate weights and print the result to stdout, as tables or as one JSON object.
+    """Evaluate weights.
 
     Args:
         preset: which model.
@@ -89,7 +87,6 @@ def run_eval_sprites(
         held_out: pairs of held-out garments and as many of held-out puppets; 0 for none.
         sweep: also measure the test characters at 1, 2, 4, 8 steps and with 1, 4, 8, 32 content frames.
         pictures: a folder for contact sheets of the best, median and worst pairs.
-        json: print JSON instead of tables.
         watch: told how far the work is (for stderr); what it raises cancels it.
 
     Raises:
@@ -106,7 +103,7 @@ def run_eval_sprites(
 
     engine = Engine.load(preset, weights, device)
     judge = open_judge(Benchmark(data / "sprites"), watch=watch)
-    evaluation = evaluate_all(
+    return evaluate_all(
         engine,
         data,
         judge,
@@ -120,13 +117,6 @@ def run_eval_sprites(
         pictures=pictures,
         watch=watch,
     )
-    if json:
-        print(json_format.dumps(evaluation.to_json(), allow_nan=False))
-    else:
-        from rich.console import Console
-
-        evaluation.print_tables(Console())
-    return evaluation
 
 
 def evaluate_all(

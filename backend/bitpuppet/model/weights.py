@@ -31,6 +31,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], preset: Preset, made_b
     header = {"preset": json.dumps(preset.to_metadata()), **made_by}
     partial = path.with_name(f".{path.name}.partial")
     save_file(tensors, partial, header)
+    partial.chmod(0o644)  # safetensors writes for the owner alone; weights are made to be shared
     os.replace(partial, path)
 
 
@@ -55,21 +56,30 @@ def load_model(
         with safe_open(source, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        stored = Preset.from_metadata(json.loads(metadata.get("preset", "{}")))
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        settings = json.loads(metadata["preset"])
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise BitpuppetError(
-            f"{source}: not a readable weights file ({error}); install bitpuppet or copy it again"
+            f"{source}: not a readable weights file of bitpuppet ({error}); install bitpuppet or copy it again"
         ) from error
-    if stored.name != preset.name:
-        raise BitpuppetError(
-            f"{source}: these are weights of preset {stored.name}, not {preset.name}; name another file"
-        )
-    model = BitrateControlledDiffusion(stored)
     try:
-        model.load_state_dict({name: value.float() for name, value in state.items()})
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
+        stored = Preset.from_metadata(settings)
+    except (BitpuppetError, TypeError) as error:
+        raise BitpuppetError(f"{source}: not a readable weights file of this version ({error})") from error
+    if stored.name != preset.name:
+        raise BitpuppetError(f"{source}: weights of preset {stored.name}, not of {preset.name}; name another file")
+    model = BitrateControlledDiffusion(stored)
+    misfits = find_misfits(model.state_dict(), state)
+    if misfits:
         raise BitpuppetError(
-            f"{source}: does not fit preset {preset.name} ({first}); install bitpuppet again"
-        ) from error
+            f"{source}: {len(misfits)} tensors do not fit preset {preset.name}, the first is {misfits[0]}; "
+            "install bitpuppet or copy the file again"
+        )
+    model.load_state_dict({name: value.float() for name, value in state.items()})
     return model.eval().requires_grad_(False).to(device or torch.device("cpu"))
+
+
+def find_misfits(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """Names of tensors that are missing, unknown or of another shape."""
+    odd = set(wanted) ^ set(found)
+    odd |= {name for name in set(wanted) & set(found) if wanted[name].shape != found[name].shape}
+    return sorted(odd)
