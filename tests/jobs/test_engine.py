@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from bitpuppet.data.puppets import draw_clip, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs import engine as engine_module
-from bitpuppet.jobs.engine import MAX_FRAMES, Engine
+from bitpuppet.jobs.engine import Engine
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.sprites import place_clip
+from bitpuppet.sprites import MAX_FRAMES, place_clip
 
 Frames = NDArray[np.uint8]
 
@@ -85,7 +85,7 @@ def test_numbers_out_of_range(engine: Engine, frames: Frames, options: dict[str,
 
 @pytest.mark.parametrize("count", [0, MAX_FRAMES + 1])
 def test_number_of_frames_out_of_range(engine: Engine, frames: Frames, count: int) -> None:
-    with pytest.raises(BitpuppetError, match=f"motion frames is {count}"):
+    with pytest.raises(BitpuppetError, match=f"the motion has {count} frames"):
         engine.retarget(frames, np.broadcast_to(frames[:1], (count, 64, 64, 4)))
 
 

@@ -12,19 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.retarget import StepWatch, check_numbers
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.device import frames_at_once, pick_device, pick_dtype
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import entropy_bits
 from bitpuppet.model.weights import load_model
-
-MAX_STEPS = 100
-"""Most sampling steps; quality stops growing long before."""
-MAX_FRAMES = 4096
-"""Most motion frames of one job."""
-
-StepWatch = Callable[[int, int, NDArray[np.float32]], None]
-"""(step from 1, steps, preview (T, canvas, canvas, 4) in 0..255); whatever it raises cancels the job."""
+from bitpuppet.sprites import MAX_FRAMES
 
 
 @dataclass(frozen=True)
@@ -98,10 +92,10 @@ class Engine:
         Raises:
             BitpuppetError: `steps`, `seed` or the number of frames is out of range.
         """
+        check_numbers(seed, steps)
         steps = self.preset.steps if steps is None else steps
-        check_range("--steps", steps, 1, MAX_STEPS)
-        check_range("--seed", seed, 0, 2**63 - 1)
-        check_range("motion frames", len(motion), 1, MAX_FRAMES)
+        if not 1 <= len(motion) <= MAX_FRAMES:
+            raise BitpuppetError(f"the motion has {len(motion)} frames, it must have 1 to {MAX_FRAMES}; split it")
         tokens = self.encode_motion(motion)
         memory = self._in_format(self.model.encode_content, content)
         generator = torch.Generator().manual_seed(seed)
@@ -132,9 +126,3 @@ class Engine:
 
     def _split(self, frames: NDArray[np.uint8]) -> list[Tensor]:
         return list(torch.from_numpy(frames).split(frames_at_once(self.device)))
-
-
-def check_range(setting: str, value: int, low: int, high: int) -> None:
-    """Refuse a value outside low..high with a message that names the setting."""
-    if not low <= value <= high:
-        raise BitpuppetError(f"{setting} is {value}, it must be from {low} to {high}; change it")
