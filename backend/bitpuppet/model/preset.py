@@ -35,7 +35,7 @@ class Preset:
     """Codewords of each group's codebook (paper: 32)."""
     group_width: int = 8
     """Values of one group, so motion has groups x group_width values a frame."""
-    bits_per_frame: float = 16.0
+    bits_per_frame: float = 18.0
     """Target of the rate control, in bits (paper: 160)."""
     prediction: Literal["clean", "edm"] = "clean"
     """What the denoiser predicts: the clean frame itself, or EDM's mixture of clean frame and noise (paper)."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bitpuppet.data.mixture import PairBatch
 from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
-from bitpuppet.model.diffusion import denoise, draw_noise_levels, loss_weight
+from bitpuppet.model.diffusion import Predict, denoise, draw_noise_levels, loss_weight
 from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.training.recipe import Recipe
 
@@ -50,10 +50,12 @@ class CrossDriving(nn.Module):
 
         rebuilt = pick_tokens(clean, min(recipe.denoiser_tokens, model.preset.tokens), shuffle=True)
         sigma = draw_noise_levels(model.preset, len(clean), recipe.share_at_max, clean.device)
-        noisy = rebuilt.tokens + sigma[:, None, None] * torch.randn_like(rebuilt.tokens)
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
             return model.denoiser(tokens, level, quantized.motion, memory, rebuilt.places)  # type: ignore[no-any-return]
+
+        start = self._guess_start(predict, rebuilt.tokens)
+        noisy = start + sigma[:, None, None] * torch.randn_like(start)
 
         error = denoise(model.preset, predict, noisy, sigma) - rebuilt.tokens
         diffusion = (loss_weight(model.preset, sigma) * soften(error).mean(dim=(1, 2))).mean()
@@ -66,6 +68,20 @@ class CrossDriving(nn.Module):
             soft_bits=quantized.bits.detach(),
             hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
         )
+
+    @torch.no_grad()
+    def _guess_start(self, predict: Predict, clean: Tensor) -> Tensor:
+        """What noise is added to: the clean tokens, or for a share of the frames the model's own first guess.
+
+        A sampler with few steps jumps from pure noise to the model's guess plus a little noise, not to a clean frame
+        plus a little noise. Without such examples, each further step made frames worse.
+        """
+        if not self.recipe.share_guessed:
+            return clean
+        sigma = clean.new_full((len(clean),), self.model.preset.sigma_max)
+        guess = denoise(self.model.preset, predict, sigma[:, None, None] * torch.randn_like(clean), sigma)
+        guessed = torch.rand(len(clean), device=clean.device) < self.recipe.share_guessed
+        return torch.where(guessed[:, None, None], guess, clean)
 
     def _encode_content(self, content: Tensor, shown: Tensor) -> Tensor:
         clips = len(content)

@@ -26,6 +26,8 @@ class Recipe:
     """Tokens of a frame that are rebuilt, those that show something first."""
     share_at_max: float = 0.6
     """Share of noise levels at sigma_max."""
+    share_guessed: float = 0.6
+    """Share of frames whose noise is added to the model's own first guess instead of to the clean frame."""
     muon_rate: float = 2e-3
     """Learning rate of the matrices inside the blocks (Muon, scaled as AdamW's)."""
     adam_rate: float = 1e-3
