@@ -12,6 +12,7 @@ import torch
 from bitpuppet.data.mixture import make_mixture
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.preset import PRESETS
+from bitpuppet.model.weights import save_weights
 from bitpuppet.training.checkpoint import split_parameters
 from bitpuppet.training.loop import Progress, Trainer
 from bitpuppet.training.recipe import Recipe
@@ -70,6 +71,20 @@ def test_another_preset_cannot_resume(tmp_path: Path) -> None:
     other = Trainer(replace(TINY, groups=2), RECIPE, make_mixture(None, 64), tmp_path, cpu=True)
     with pytest.raises(BitpuppetError, match="preset"):
         other.resume()
+
+
+def test_a_run_can_begin_at_weights(tmp_path: Path) -> None:
+    first = make_trainer(tmp_path / "first")
+    first.run()
+    save_weights(tmp_path / "w.safetensors", first.averaged_model().state_dict(), TINY, {})
+    second = make_trainer(tmp_path / "second")
+    second.start_from(tmp_path / "w.safetensors")
+    assert second.step == 0
+    wanted = first.average.values["denoiser.embed.weight"].bfloat16().float()
+    assert torch.equal(second.model.denoiser.embed.weight, wanted)
+    other = Trainer(replace(TINY, groups=2), RECIPE, make_mixture(None, 64), tmp_path / "other", cpu=True)
+    with pytest.raises(BitpuppetError, match="other sizes"):
+        other.start_from(tmp_path / "w.safetensors")
 
 
 def test_each_learning_parameter_has_one_optimizer() -> None:

@@ -21,6 +21,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Of weights, data and noise.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    start_from: Annotated[Path | None, typer.Option(help="A weights file to begin with, instead of chance.")] = None,
     puppets_only: Annotated[bool, typer.Option(help="Train on puppets alone, which needs no data folder.")] = False,
     compile_model: Annotated[
         bool, typer.Option("--compile", help="Compile first: a minute or two, then faster.")
@@ -56,10 +57,14 @@ def train(
     folder = None if puppets_only else data or require_data("training sprite64")
     mixture = make_mixture(folder, sizes.canvas, seed=recipe.seed, puppets_only=puppets_only)
     trainer = Trainer(sizes, recipe, mixture, out, compile_model=compile_model, cpu=cpu)
+    if resume and start_from is not None:
+        raise typer.BadParameter("--resume and --start-from exclude each other; use one of them")
     if resume:
         trainer.resume()
     elif trainer.checkpoint_file.exists():
         raise BitpuppetError(f"{out}: there is a run in this folder; add --resume, or choose another --out")
+    elif start_from is not None:
+        trainer.start_from(start_from)
     with options.progress_bar() as bar:
         task = bar.add_task(f"training {preset}", total=recipe.steps, completed=trainer.step, note="")
 

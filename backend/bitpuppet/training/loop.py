@@ -18,6 +18,7 @@ from bitpuppet.data.mixture import Mixture
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import Preset
+from bitpuppet.model.weights import find_misfits, load_model
 from bitpuppet.training.checkpoint import (
     Checkpoint,
     MovingAverage,
@@ -74,19 +75,33 @@ class Trainer:
         """Where the run can be picked up."""
         return self.folder / "checkpoint.safetensors"
 
-    def resume(self, path: Path | None = None, *, weights_only: bool = False) -> None:
-        """Go on from a checkpoint; with `weights_only` start a new schedule from its weights."""
-        checkpoint = Checkpoint.read(path or self.checkpoint_file)
+    def resume(self) -> None:
+        """Go on with the run in the folder, as if it had not stopped.
+
+        Raises:
+            BitpuppetError: there is no usable checkpoint, or it was made with other sizes.
+        """
+        checkpoint = Checkpoint.read(self.checkpoint_file)
         if checkpoint.settings["preset"] != self.preset.to_metadata():
-            raise BitpuppetError(
-                f"{path or self.checkpoint_file}: made with other preset settings; train in another folder"
-            )
+            raise BitpuppetError(f"{self.checkpoint_file}: made with other preset settings; train in another folder")
         self.model.load_state_dict(checkpoint.model)
         self.average.values = {name: checkpoint.ema[name].clone() for name in self.average.values}
-        if not weights_only:
-            for optimizer, state in zip(self.optimizers, checkpoint.optimizers, strict=True):
-                restore_optimizer(optimizer, state)
-            self.step = checkpoint.step
+        for optimizer, state in zip(self.optimizers, checkpoint.optimizers, strict=True):
+            restore_optimizer(optimizer, state)
+        self.step = checkpoint.step
+
+    def start_from(self, weights: Path) -> None:
+        """Begin a new run at the weights in a file instead of at random ones.
+
+        Raises:
+            BitpuppetError: the file cannot be used, or has other sizes.
+        """
+        loaded = load_model(self.preset.name, weights)
+        misfits = find_misfits(self.model.state_dict(), loaded.state_dict())
+        if misfits:
+            raise BitpuppetError(f"{weights}: made with other sizes ({misfits[0]}); start from other weights")
+        self.model.load_state_dict(loaded.state_dict())
+        self.average = MovingAverage(dict(self.model.named_parameters()), self.recipe.ema)
 
     def run(
         self,

@@ -12,10 +12,10 @@ from bitpuppet.model.quantizer import FINAL_SHARPNESS
 class Recipe:
     """How a preset is trained. The defaults are those of the shipped `sprite64`."""
 
-    steps: int = 3450
+    steps: int = 3150
     """Length of the run, in optimizer steps."""
-    pairs: int = 16
-    """Characters in a step."""
+    pairs: int = 32
+    """Characters in a step, on each device."""
     content_frames: int = 4
     """Most content frames of a pair; one to this many are shown."""
     target_frames: int = 6
