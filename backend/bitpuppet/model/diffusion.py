@@ -79,7 +79,7 @@ def noise_schedule(preset: Preset, steps: int, rho: float = 7.0) -> list[float]:
     """Noise levels of a sampling run, falling, `steps` + 1 of them, the last one 0 (EDM, equation 5)."""
     if steps == 1:
         return [preset.sigma_max, 0.0]
-    high, low = preset.sigma_max ** (1 / rho), preset.sigma_min ** (1 / rho)
+    high, low = preset.sigma_max ** (1 / rho), preset.sigma_last ** (1 / rho)
     return [(high + i / (steps - 1) * (low - high)) ** rho for i in range(steps)] + [0.0]
 
 

@@ -42,9 +42,11 @@ class Preset:
     sigma_data: float = 0.7
     """Standard deviation of the data, in the codec's units."""
     sigma_min: float = 0.05
-    """Lowest noise level of the sampler above zero."""
+    """Lowest noise level of training."""
     sigma_max: float = 20.0
     """Highest noise level."""
+    sigma_last: float = 5.0
+    """Lowest noise level of the sampler above zero, where more than one step is taken."""
     steps: int = 4
     """Sampling steps when the user names none."""
     content_frames: int = 64

@@ -24,9 +24,9 @@ class Recipe:
     """Tokens of a frame that the encoder looks at, those that show something first."""
     denoiser_tokens: int = 32
     """Tokens of a frame that are rebuilt, those that show something first."""
-    share_at_max: float = 0.6
+    share_at_max: float = 0.8
     """Share of noise levels at sigma_max."""
-    share_guessed: float = 0.6
+    share_guessed: float = 0.0
     """Share of frames whose noise is added to the model's own first guess instead of to the clean frame."""
     muon_rate: float = 2e-3
     """Learning rate of the matrices inside the blocks (Muon, scaled as AdamW's)."""
@@ -34,13 +34,13 @@ class Recipe:
     """Learning rate of all other parameters (AdamW)."""
     warmup: int = 100
     """Steps of linear warm-up."""
-    cooldown: float = 0.35
+    cooldown: float = 0.33
     """Share of the run, at its end, in which the learning rate falls to zero."""
     weight_decay: float = 0.01
     """Of both optimizers."""
     clip: float = 1.0
     """Largest norm of the gradient."""
-    ema: float = 0.998
+    ema: float = 0.997
     """Decay of the moving average of the weights, which is what ships."""
     sharpness: tuple[float, float] = (0.8, FINAL_SHARPNESS)
     """alpha of the quantizer before and at the end of the cool-down.
