@@ -10,7 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from bitpuppet import __version__
-from bitpuppet.commands import demo, doctor, evaluate, retarget, tokens, train
+from bitpuppet.commands import bench, demo, doctor, evaluate, retarget, tokens, train
 from bitpuppet.commands.options import make_printable
 from bitpuppet.errors import BitpuppetError
 
@@ -47,6 +47,7 @@ app.command("train")(train.train)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:
