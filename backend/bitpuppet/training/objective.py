@@ -9,7 +9,8 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from bitpuppet.data.mixture import PairBatch
-from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
+from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens
+from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.diffusion import Predict, denoise, draw_noise_levels, loss_weight
 from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.training.recipe import Recipe
@@ -48,7 +49,7 @@ class CrossDriving(nn.Module):
 
         model.quantizer.observe(quantized.indices)
 
-        rebuilt = pick_tokens(clean, min(recipe.denoiser_tokens, model.preset.tokens), shuffle=True)
+        rebuilt = pick_blindly(clean, min(recipe.denoiser_tokens, model.preset.tokens))
         sigma = draw_noise_levels(model.preset, len(clean), recipe.share_at_max, clean.device)
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
@@ -94,6 +95,25 @@ class CrossDriving(nn.Module):
 
 RATE_SCALE = 0.1
 """The paper's weights hold for a latent loss near 1; ours, on pixels in -1..1, ends a hundred times lower."""
+
+
+def pick_blindly(tokens: Tensor, count: int) -> Picked:
+    """Keep `count` tokens of each frame by chance, more often those that many frames of the batch use.
+
+    What is kept must not depend on the frame itself: a denoiser that only ever gets the tokens under the true
+    silhouette reads the pose from their places instead of from the motion, and draws all arms at once when it gets
+    all places.
+
+    Args:
+        tokens: (F, N, D) from `PatchCodec`.
+        count: 1..N.
+    """
+    occupied = PatchCodec.occupied(tokens)
+    chance = (occupied.float().mean(dim=0) + 0.1).log().expand(occupied.shape)
+    gumbel = -torch.log(-torch.log(torch.rand_like(chance).clamp(1e-9, 1 - 1e-7)))
+    places = torch.topk(chance + gumbel, count, dim=1).indices
+    picked = torch.gather(tokens, 1, places[..., None].expand(-1, -1, tokens.shape[-1]))
+    return Picked(picked, places, torch.gather(occupied, 1, places))
 
 
 def soften(error: Tensor, knee: float = 0.05) -> Tensor:
