@@ -12,7 +12,7 @@ from bitpuppet.model.quantizer import FINAL_SHARPNESS
 class Recipe:
     """How a preset is trained. The defaults are those of the shipped `sprite64`."""
 
-    steps: int = 3150
+    steps: int = 3400
     """Length of the run, in optimizer steps."""
     pairs: int = 32
     """Characters in a step, on each device."""
