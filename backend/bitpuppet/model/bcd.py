@@ -44,8 +44,13 @@ def pick_tokens(tokens: Tensor, count: int, *, shuffle: bool = False) -> Picked:
     else:
         ties = torch.linspace(1, 0, size, device=tokens.device).expand(occupied.shape)
     places = torch.topk(occupied.float() * 2 + ties, count, dim=1).indices
+    return take_tokens(tokens, places)
+
+
+def take_tokens(tokens: Tensor, places: Tensor) -> Picked:
+    """The tokens (F, N, D) of each frame at `places`, int64 (F, L) in 0..N-1."""
     picked = torch.gather(tokens, 1, places[..., None].expand(-1, -1, tokens.shape[-1]))
-    return Picked(picked, places, torch.gather(occupied, 1, places))
+    return Picked(picked, places, PatchCodec.occupied(picked))
 
 
 class BitrateControlledDiffusion(nn.Module):

@@ -9,7 +9,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from bitpuppet.data.mixture import PairBatch
-from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens
+from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens, take_tokens
 from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.diffusion import Predict, denoise, draw_noise_levels, loss_weight
 from bitpuppet.model.quantizer import hard_entropy_bits
@@ -112,8 +112,7 @@ def pick_blindly(tokens: Tensor, count: int) -> Picked:
     chance = (occupied.float().mean(dim=0) + 0.1).log().expand(occupied.shape)
     gumbel = -torch.log(-torch.log(torch.rand_like(chance).clamp(1e-9, 1 - 1e-7)))
     places = torch.topk(chance + gumbel, count, dim=1).indices
-    picked = torch.gather(tokens, 1, places[..., None].expand(-1, -1, tokens.shape[-1]))
-    return Picked(picked, places, torch.gather(occupied, 1, places))
+    return take_tokens(tokens, places)
 
 
 def soften(error: Tensor, knee: float = 0.05) -> Tensor:
