@@ -23,3 +23,23 @@ def data_folder() -> Path:
     if folder is None:
         pytest.skip(f"no training data in {VARIABLE} or in ../shared/data beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def autoencoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny AutoencoderKL with random weights, 4 channels at 1/8, in a folder as diffusers writes it."""
+    import torch  # late: see above
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    folder = tmp_path_factory.mktemp("autoencoder")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        autoencoder = AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(8, 8, 8, 8),
+            norm_num_groups=4,
+            latent_channels=4,
+        )
+    autoencoder.save_pretrained(folder, safe_serialization=True)
+    return folder

@@ -70,7 +70,7 @@ ROOMS = (
     Room("tests/sprites", refused=HEAVY + BLENDER),
     Room("tools", refused=HEAVY),
 )
-LIGHT = ("bitpuppet.cli", "bitpuppet.data.puppets", "bitpuppet.sprites", "bitpuppet_client")
+LIGHT = ("bitpuppet.cli", "bitpuppet.data.puppets", "bitpuppet.server.service", "bitpuppet.sprites", "bitpuppet_client")
 """Modules whose import must not load torch, by whatever way: Blender, `--help` and the artwork cannot wait for it."""
 
 

@@ -10,7 +10,19 @@ from typing import Annotated, cast
 import typer
 
 from bitpuppet import __version__
-from bitpuppet.commands import bench, demo, doctor, evaluate, retarget, tokens, train
+from bitpuppet.commands import (
+    arrange,
+    bench,
+    demo,
+    doctor,
+    evaluate,
+    extend,
+    retarget,
+    serve,
+    tokens,
+    train,
+    train_prior,
+)
 from bitpuppet.commands.options import make_printable
 from bitpuppet.errors import BitpuppetError
 
@@ -43,7 +55,11 @@ def _options(
 
 app.command("retarget")(retarget.retarget)
 app.command("tokens")(tokens.tokens)
+app.command("extend")(extend.extend)
+app.command("arrange")(arrange.arrange)
 app.command("train")(train.train)
+app.command("train-prior")(train_prior.train_prior)
+app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(evaluate.app, name="eval")

@@ -1,1 +1,5 @@
-"""Wire format and client, numpy and pyzmq only; filled by the service."""
+"""Wire format and clients of the bitpuppet service: numpy and pyzmq only, no torch, no Blender."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -14,7 +14,9 @@ from bitpuppet.commands import options
 from bitpuppet.data.puppets import draw_clip, make_puppet
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.model.weights import save_weights
+from bitpuppet.model.prior import MotionPrior, PriorSizes
+from bitpuppet.model.prior_weights import save_prior
+from bitpuppet.model.weights import load_model, save_weights
 from bitpuppet.sprites import Clip, write_sheet, write_strip
 
 from .runner import Bitpuppet, Refused, Run, list_files
@@ -32,6 +34,16 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if tensor.is_floating_point() and not tensor.any():
             tensor.normal_(std=0.5)
     save_weights(path, state, PRESETS["tiny"], {})
+    return path
+
+
+@pytest.fixture(scope="session")
+def prior(weights: Path) -> Path:
+    """A small motion prior with random weights for that model."""
+    path = weights.with_name("tiny-prior.safetensors")
+    sizes = PriorSizes(PRESETS["tiny"].groups, PRESETS["tiny"].codewords, width=16, blocks=1, heads=2, window=8)
+    torch.manual_seed(0)
+    save_prior(path, MotionPrior(sizes), load_model("tiny", weights))
     return path
 
 

@@ -20,7 +20,7 @@ from bitpuppet.commands import options, tokens
 
 from .runner import CODE, Bitpuppet, list_files, make_env, spawn
 
-COMMANDS = ("retarget", "tokens", "train", "eval", "demo", "doctor")
+COMMANDS = ("retarget", "tokens", "extend", "arrange", "train", "train-prior", "eval", "demo", "doctor")
 
 
 def test_bare_command_prints_the_help(bitpuppet: Bitpuppet) -> None:

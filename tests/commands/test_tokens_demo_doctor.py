@@ -43,6 +43,27 @@ def test_tokens_of_chosen_rows(bitpuppet: Bitpuppet, folder: Path, model: tuple[
     assert read("--motion-rows", "2,0") == every[16:24] + every[:8]
 
 
+def test_tokens_are_packed_and_come_back(bitpuppet: Bitpuppet, folder: Path, model: tuple[str, ...]) -> None:
+    ran = bitpuppet("tokens", "motion.png", "--packed", "moves.bptk", "--json", *model)
+    report = json.loads(ran.out)
+    assert report["packed"] == "moves.bptk"
+    assert report["packed_bytes"] == (folder / "moves.bptk").stat().st_size < 60
+    assert report["packed_bits_per_frame"] == pytest.approx(report["bits_per_frame"], abs=3)
+    back = json.loads(bitpuppet("tokens", "moves.bptk", "--json", *model).out)
+    assert back["tokens"] == report["tokens"]
+    *_, packed = bitpuppet("tokens", "motion.png", "--packed", "moves.bptk", *model).out.splitlines()
+    assert packed.startswith(f"moves.bptk: {report['packed_bytes']} bytes, ")
+    job = ("retarget", "--content", "content.png", "--content-frame", "48x48", *model)
+    assert bitpuppet(*job, "--motion", "moves.bptk", "--out", "a.png").status == 0
+    assert bitpuppet(*job, "--motion", "motion.png", "--motion-frame", "32x32", "--out", "b.png").status == 0
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+def test_tokens_that_cannot_be_packed_there(refused: Refused) -> None:
+    assert "moves.png does not end in .bptk" in refused("tokens", "motion.png", "--packed", "moves.png")
+    assert "the folder none does not exist" in refused("tokens", "motion.png", "--packed", "none/moves.bptk")
+
+
 def test_demo_writes_what_it_says(bitpuppet: Bitpuppet, folder: Path, model: tuple[str, ...]) -> None:
     before = list_files(folder)
     ran = bitpuppet("demo", "--out", "made/here [1]", *model)

@@ -9,7 +9,16 @@ import pytest
 
 from bitpuppet.data.augmentation import draw_colour_map, recolour
 from bitpuppet.data.benchmark import split_characters
-from bitpuppet.data.mixture import BenchmarkSource, Mixture, PuppetSource, Share, make_mixture
+from bitpuppet.data.mixture import (
+    UNKNOWN,
+    BenchmarkSource,
+    Mixture,
+    PuppetSource,
+    Share,
+    make_mixture,
+    number_colours,
+    pick_colours,
+)
 from bitpuppet.data.puppets import is_held_out
 from bitpuppet.errors import BitpuppetError
 
@@ -28,6 +37,34 @@ def test_shapes_and_shown_frames() -> None:
     assert batch.content.shape == (5, 4, 64, 64, 4) and batch.target.shape == (5, 6, 64, 64, 4)
     assert batch.shown.shape == (5, 4) and batch.shown[:, 0].all()
     assert batch.target.any(axis=(2, 3, 4)).all()
+
+
+def test_targets_in_order_follow_one_another() -> None:
+    source = PuppetSource(64)
+    batch = Mixture([Share(source, 1.0, 0.0)]).draw(0, 4, 2, 5, in_order=True)
+    for target in batch.target:
+        clip = next(c for c in source._clips.values() if any((frame == target[0]).all() for frame in c))
+        starts = [i for i, frame in enumerate(clip) if (frame == target[0]).all()]
+        wanted = [clip[(i + np.arange(5)) % len(clip)] for i in starts]
+        assert any((target == frames).all() for frames in wanted)
+
+
+def test_numbers_name_the_colours_of_the_target() -> None:
+    batch = make_mixture(None, 64).draw(3, 6, 3, 2)
+    assert (batch.counts >= 2).all()
+    for target, colours, count, wanted in zip(batch.target, batch.colours, batch.counts, batch.wanted, strict=True):
+        assert (wanted[target[..., 3] == 0] == 0).all()
+        known = (wanted > 0) & (wanted != UNKNOWN)
+        assert known.sum() > 0.8 * (target[..., 3] > 0).sum() and wanted[known].max() <= count
+        assert (colours[wanted[known] - 1] == target[known][:, :3]).all()
+
+
+def test_a_colour_that_is_not_in_the_palette_is_unknown() -> None:
+    frames = np.zeros((1, 2, 2, 4), np.uint8)
+    frames[0, 0] = [[10, 20, 30, 255], [40, 50, 60, 255]]
+    palette = pick_colours(frames[:, :, :1])
+    assert palette.tolist() == [[10, 20, 30]]
+    assert number_colours(frames, palette).tolist() == [[[1, UNKNOWN], [0, 0]]]
 
 
 def test_held_out_puppets_stay_out() -> None:

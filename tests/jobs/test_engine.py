@@ -50,15 +50,36 @@ def test_tokens_are_those_of_the_motion(engine: Engine, frames: Frames) -> None:
     assert drawn.bits_per_frame == pytest.approx(engine.count_bits(drawn.tokens))
 
 
-def test_callback_is_called_after_each_step_of_each_batch(
+def test_callback_is_called_after_each_step_with_all_frames(
     engine: Engine, frames: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "frames_at_once", lambda _: 2)
     seen = []
-    engine.retarget(frames, frames, steps=3, callback=lambda step, total, view: seen.append((step, total, len(view))))
-    assert [step for step, _, _ in seen] == list(range(1, 10))
-    assert {total for _, total, _ in seen} == {9}
-    assert [count for _, _, count in seen] == [2] * 6 + [1] * 3
+    engine.retarget(frames, frames, steps=3, callback=lambda step, total, view: seen.append((step, total, view.shape)))
+    assert seen == [(step, 3, (5, 64, 64, 4)) for step in (1, 2, 3)]
+
+
+def test_drawing_tokens_is_the_second_half_of_retargeting(engine: Engine, frames: Frames) -> None:
+    tokens = engine.encode_motion(frames)
+    whole = engine.retarget(frames[:2], frames, seed=3, steps=2)
+    np.testing.assert_array_equal(engine.draw(frames[:2], tokens, seed=3, steps=2), whole.frames)
+    packed = engine.retarget(frames[:2], engine.coder.pack(tokens), seed=3, steps=2)
+    np.testing.assert_array_equal(packed.frames, whole.frames)
+    np.testing.assert_array_equal(packed.tokens, tokens)
+    for count in (0, MAX_FRAMES + 1):
+        with pytest.raises(BitpuppetError, match=f"the motion has {count} frames"):
+            engine.draw(frames, np.zeros((count, tokens.shape[1]), dtype=np.int64))
+
+
+def test_tokens_are_mixed_by_their_codewords(engine: Engine) -> None:
+    preset = PRESETS["tiny"]
+    first, second = (np.full((3, preset.groups), number, dtype=np.int64) for number in (1, 5))
+    mixed = engine.mix_tokens(first, second, np.array([0.0, 0.5, 1.0], dtype=np.float32))
+    np.testing.assert_array_equal(mixed[[0, 2]], np.stack([first[0], second[0]]))
+    books = engine.model.quantizer.codebooks
+    middle = (books[:, 1] + books[:, 5]) / 2
+    nearest = (books - middle[:, None]).square().sum(-1).argmin(dim=1)
+    np.testing.assert_array_equal(mixed[1], nearest.numpy())
 
 
 def test_batches_do_not_change_the_result(engine: Engine, frames: Frames, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from bitpuppet.data.puppets import Motion, draw_clip, make_puppet
-from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
+from bitpuppet.model.bcd import BitrateControlledDiffusion, order_frames, pick_tokens
 from bitpuppet.model.codec import PatchCodec
-from bitpuppet.model.preset import PRESETS
-from bitpuppet.sprites import place_clip
+from bitpuppet.model.content import Content, Palette
+from bitpuppet.model.preset import PRESETS, Preset
+from bitpuppet.model.reference import References
+from bitpuppet.sprites import collect_palette, place_clip
 
 TINY = PRESETS["tiny"]
 
@@ -31,13 +33,41 @@ def frames() -> torch.Tensor:
     return torch.from_numpy(placed)
 
 
+def encode(model: BitrateControlledDiffusion, frames: torch.Tensor) -> Content:
+    return model.encode_content(frames, torch.from_numpy(collect_palette(frames.numpy())))
+
+
+def join(one: Content, two: Content) -> Content:
+    assert one.palette is not None and two.palette is not None
+    palette = Palette(*(torch.cat(parts) for parts in zip(one.palette, two.palette, strict=True)))
+    assert one.references is not None and two.references is not None
+    parts = (torch.cat(pair) for pair in zip(one.references, two.references, strict=True) if pair[0] is not None)
+    return Content(torch.cat([one.tokens, two.tokens]), torch.cat([one.mask, two.mask]), palette, References(*parts))
+
+
 @pytest.mark.parametrize("count", [1, 3, 80])
 def test_content_takes_any_number_of_frames(
     model: BitrateControlledDiffusion, frames: torch.Tensor, count: int
 ) -> None:
-    content = model.encode_content(frames[torch.arange(count) % len(frames)])
-    assert content.shape == (1, TINY.content_tokens, TINY.width)
-    assert content.isfinite().all()
+    content = encode(model, frames[torch.arange(count) % len(frames)])
+    assert content.palette is not None
+    most = int(PatchCodec.occupied(model.codec.encode(frames)).sum(dim=1).max())
+    detail = min(count, TINY.detail_frames) * most
+    assert TINY.content_tokens < content.tokens.shape[1] <= TINY.content_tokens + detail + len(content.palette.mask[0])
+    assert content.tokens.shape[2] == TINY.width and content.tokens.isfinite().all()
+
+
+def test_a_palette_is_asked_for(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="colours"):
+        model.encode_content(frames)
+
+
+def test_frames_with_detail_come_first_and_none_twice() -> None:
+    preset = Preset(detail_frames=4, content_frames=10)
+    assert order_frames(3, preset).tolist() == [0, 1, 2]
+    order = order_frames(40, preset).tolist()
+    assert len(set(order)) == 10 and order[0] == 0 and order[3] == 39
+    assert order_frames(40, Preset(detail_frames=0, content_frames=10)).tolist() == sorted(order)
 
 
 def test_motion_of_a_frame_does_not_depend_on_its_clip(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
@@ -61,7 +91,7 @@ def test_an_empty_frame_has_motion_too(model: BitrateControlledDiffusion) -> Non
 
 
 def test_decode_follows_content_and_motion(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
-    content = model.encode_content(frames)
+    content = encode(model, frames)
     noise = torch.randn(2, TINY.tokens, TINY.token_width)
     poses = torch.zeros(2, TINY.groups, dtype=torch.int64)
     out = model.decode(content, poses, steps=2, noise=noise)
@@ -70,14 +100,24 @@ def test_decode_follows_content_and_motion(model: BitrateControlledDiffusion, fr
     again = model.decode(content, poses, steps=2, noise=noise)
     torch.testing.assert_close(out, again)
     assert not torch.allclose(out, model.decode(content, poses + 1, steps=2, noise=noise))
-    assert not torch.allclose(out, model.decode(content * -1, poses, steps=2, noise=noise))
+    other = content._replace(tokens=content.tokens * -1)
+    assert not torch.allclose(out, model.decode(other, poses, steps=2, noise=noise))
+
+
+def test_every_pixel_has_a_colour_of_the_palette(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
+    noise = torch.randn(2, TINY.tokens, TINY.token_width)
+    out = model.decode(encode(model, frames), torch.zeros(2, TINY.groups, dtype=torch.int64), steps=2, noise=noise)
+    drawn = out.round().to(torch.uint8).numpy()
+    assert set(np.unique(drawn[..., 3])) <= {0, 255}
+    known = {tuple(colour) for colour in collect_palette(frames.numpy()).tolist()}
+    assert {tuple(colour) for colour in drawn[drawn[..., 3] == 255][:, :3].tolist()} <= known
 
 
 def test_clips_in_a_batch_do_not_mix(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
-    one, two = model.encode_content(frames), model.encode_content(frames.flip(2))
+    one, two = encode(model, frames), encode(model, frames.flip(2))
     noise = torch.randn(4, TINY.tokens, TINY.token_width)
     poses = torch.from_numpy(np.arange(4 * TINY.groups).reshape(4, -1) % TINY.codewords)
-    both = model.decode(torch.cat([one, two]), poses, steps=1, noise=noise)
+    both = model.decode(join(one, two), poses, steps=1, noise=noise)
     alone = torch.cat(
         [
             model.decode(content, poses[s], steps=1, noise=noise[s])
@@ -85,3 +125,16 @@ def test_clips_in_a_batch_do_not_mix(model: BitrateControlledDiffusion, frames: 
         ]
     )
     torch.testing.assert_close(both, alone, atol=0.01, rtol=0)
+
+
+def test_windows_give_the_frames_of_the_whole_clip(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
+    content, clips = encode(model, frames), 2
+    noise = torch.randn(clips * 15, TINY.tokens, TINY.token_width)
+    poses = torch.randint(TINY.codewords, (clips * 15, TINY.groups))
+    both = join(content, content)
+    whole = model.decode(both, poses, steps=2, noise=noise)
+    torch.testing.assert_close(model.decode(both, poses, steps=2, noise=noise, at_once=4), whole)
+    alone = model.decode(both, poses, steps=2, noise=noise, at_once=1)
+    torch.testing.assert_close(alone, whole)
+    still = model.decode(both, poses[:1].expand_as(poses), steps=2, noise=noise)
+    assert not torch.equal(still, whole)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
-from bitpuppet.data.mixture import make_mixture
+from bitpuppet.data.mixture import UNKNOWN, make_mixture
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.training.objective import CrossDriving, as_tensors, pick_blindly, soften
+from bitpuppet.training.objective import CrossDriving, TensorBatch, pick_blindly, score_colours, soften
 from bitpuppet.training.recipe import Recipe
 
 TINY = PRESETS["tiny"]
@@ -19,14 +22,16 @@ def test_kept_tokens_do_not_tell_the_silhouette() -> None:
     tokens = torch.full((400, 16, 8), -1.0)
     tokens[:, 0] = 1.0
     tokens[:200, 5] = 1.0  # half of the frames show something at place 5
-    kept = torch.stack([(pick_blindly(tokens, 6).places == 5).any(dim=1) for _ in range(20)]).float().mean(0)
+    draws = [(pick_blindly(tokens, 6, len(tokens)).places == 5).any(dim=1) for _ in range(20)]
+    kept = torch.stack(draws).float().mean(0)
     assert float(kept[:200].mean()) == pytest.approx(float(kept[200:].mean()), abs=0.03)
     assert 0.2 < float(kept.mean()) < 0.95
 
 
 def test_picked_tokens_are_the_frames_own() -> None:
     tokens = torch.arange(3 * 16 * 8, dtype=torch.float32).reshape(3, 16, 8)
-    picked = pick_blindly(tokens, 5)
+    picked = pick_blindly(tokens, 5, 1)
+    assert torch.equal(picked.places[0], picked.places[2])  # time looks at the same place
     for frame in range(3):
         assert torch.equal(picked.tokens[frame], tokens[frame, picked.places[frame]])
         assert len(set(picked.places[frame].tolist())) == 5
@@ -35,27 +40,47 @@ def test_picked_tokens_are_the_frames_own() -> None:
 def test_hidden_content_frames_have_no_say() -> None:
     torch.manual_seed(0)
     objective = CrossDriving(BitrateControlledDiffusion(TINY), Recipe())
-    content, shown, _ = as_tensors(make_mixture(None, TINY.canvas).draw(0, 2, 3, 2), torch.device("cpu"))
-    shown = torch.tensor([[True, False, False]] * 2)
-    other = content.clone()
-    other[:, 1:] = other[:, 1:].flip(2)
+    batch = draw_batch()._replace(shown=torch.tensor([[True, False, False]] * 2))
+    content = batch.content.clone()
+    content[:, 1:] = content[:, 1:].flip(2)
+    other = batch._replace(content=content)
+    one, two = (encode_shown(objective, b) for b in (batch, other))
+    torch.testing.assert_close(one, two)
+    hidden = torch.tensor([[False, True, True]] * 2)
+    one, two = (encode_shown(objective, b._replace(shown=hidden)) for b in (batch, other))
+    assert not torch.allclose(one, two)
+
+
+def draw_batch() -> TensorBatch:
+    return TensorBatch.from_arrays(make_mixture(None, TINY.canvas).draw(0, 2, 3, 2), torch.device("cpu"))
+
+
+def encode_shown(objective: CrossDriving, batch: TensorBatch) -> torch.Tensor:
     torch.manual_seed(1)
-    one = objective._encode_content(content, shown)
-    torch.manual_seed(1)
-    torch.testing.assert_close(one, objective._encode_content(other, shown))
-    torch.manual_seed(1)
-    assert not torch.allclose(one, objective._encode_content(other, ~shown))
+    content = objective._encode_content(batch, 1.0)
+    return content.tokens[content.mask]
 
 
 def test_losses_are_finite_and_have_gradient() -> None:
     torch.manual_seed(0)
     for share in (0.0, 0.5):
-        objective = CrossDriving(BitrateControlledDiffusion(TINY), Recipe(share_guessed=share))
-        losses = objective(*as_tensors(make_mixture(None, TINY.canvas).draw(0, 2, 3, 2), torch.device("cpu")), 1.0)
-        assert losses.total.isfinite()
-        losses.total.backward()
-        gradient = objective.model.denoiser.predict.weight.grad
-        assert gradient is not None and gradient.abs().sum() > 0
+        for preset in (TINY, replace(TINY, head="values")):
+            objective = CrossDriving(BitrateControlledDiffusion(preset), Recipe(share_guessed=share))
+            losses = objective(draw_batch(), 1.0)
+            assert losses.total.isfinite()
+            losses.total.backward()
+            gradients = [value.grad for value in objective.model.denoiser.head.parameters()]
+            assert all(gradient is not None for gradient in gradients)
+            assert sum(float(gradient.abs().sum()) for gradient in gradients if gradient is not None) > 0
+
+
+def test_colours_that_nobody_knows_do_not_count() -> None:
+    logits = torch.zeros(1, 3, 4)
+    logits[0, 0, 2] = 20.0
+    score = score_colours(logits, torch.tensor([[2, UNKNOWN, UNKNOWN]]))
+    assert float(score.loss) == pytest.approx(0, abs=1e-5) and float(score.wrong) == 0
+    score = score_colours(logits, torch.tensor([[1, 3, UNKNOWN]]))
+    assert float(score.loss) == pytest.approx((20 + math.log(4)) / 2, abs=0.01) and float(score.wrong) == 1
 
 
 def test_soften_is_square_below_and_absolute_above_the_knee() -> None:

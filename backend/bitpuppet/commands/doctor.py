@@ -14,7 +14,18 @@ from bitpuppet import __version__
 from bitpuppet.commands import options
 from bitpuppet.errors import BitpuppetError
 
-LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy", "pillow", "einops", "typer", "rich")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "safetensors",
+    "numpy",
+    "pillow",
+    "einops",
+    "pyzmq",
+    "typer",
+    "rich",
+)
 
 
 def doctor(
@@ -58,6 +69,7 @@ def inspect_installation(
         problems.append(str(error))
     except (ImportError, OSError) as error:  # OSError: a library's own files do not load on this system
         problems.append(f"a library does not load ({error}); install bitpuppet again in a new environment")
+    _inspect_server(found, problems)
     from bitpuppet.data.folder import find_data
 
     data = find_data()
@@ -76,6 +88,38 @@ def _inspect_model(found: dict[str, Any], preset: str, weights: Path | None, dev
     parameters = sum(parameter.numel() for parameter in engine.model.parameters())
     found["weights"] = f"{preset}, {parameters / 1e6:.1f} million parameters, loaded in {seconds['loading']} s"
     _try_engine(engine)
+
+
+def _inspect_server(found: dict[str, Any], problems: list[str]) -> None:
+    """Ask this user's server, if one runs, how it is."""
+    from bitpuppet_client.client import Client
+    from bitpuppet_client.discovery import find_backend
+    from bitpuppet_client.errors import ClientError
+
+    try:
+        endpoint = find_backend()
+        if endpoint is None:
+            found["server"] = "not running"
+            return
+        with Client(endpoint, name="doctor") as client:
+            health, values = client.check_health(), client.read_metrics().values
+    except ClientError as error:
+        found["server"] = "cannot be asked"
+        problems.append(f"the server: {error}")
+        return
+    found["server"] = (
+        f"{health.state}, process {endpoint.pid}: {values['queued']} jobs wait, {values['running']} run, "
+        f"{values['done']} done, {values['failed']} failed; {values['frames_per_second']} frames a second; "
+        f"{_add_up(values['memory_bytes'], values['worker_memory_bytes'])} MB of memory, "
+        f"{_add_up(values['device_memory_bytes'])} MB of the device"
+    )
+    problems += [f"the server: {problem}" for problem in health.problems]
+
+
+def _add_up(*values: object) -> int:
+    """Megabytes of figures that are numbers, or lists of numbers and of nothing."""
+    numbers = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+    return round(sum(item for item in numbers if isinstance(item, int)) / 1e6)
 
 
 def _try_engine(engine: Any) -> None:

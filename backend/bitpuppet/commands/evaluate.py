@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bitpuppet.commands import options
+from bitpuppet.commands import ablation, extension, options, probes
 
 app = typer.Typer(help="Measure the model against true targets.", no_args_is_help=True)
 
@@ -67,3 +67,8 @@ def sprites(
         print(json.dumps(evaluation.to_json(), allow_nan=False))
     else:
         evaluation.print_tables(Console())
+
+
+app.command("probes")(probes.probes)
+app.command("ablation")(ablation.ablation)
+app.command("extend")(extension.extension)

@@ -28,6 +28,9 @@ Frame = Annotated[
 ]
 Preset = Annotated[str, typer.Option(help="The model to use.")]
 Weights = Annotated[Path | None, typer.Option(help="A weights file. Default: the weights that come with bitpuppet.")]
+Prior = Annotated[
+    Path | None, typer.Option(help="Weights of the motion prior. Default: those that come with bitpuppet.")
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best that is there.")]
 Seed = Annotated[
     int, typer.Option(help="A whole number from 0. The same seed gives the same picture on the same device.")
@@ -61,20 +64,29 @@ def check_model(preset: str, weights: Path | None, device: str | None) -> int:
 
     with bad_usage():
         canvas = find_preset(preset).canvas
-        if device is not None and not _DEVICES.fullmatch(device):
-            raise BitpuppetError(f"--device is {device!r}, there is no such device; use cpu, cuda or mps")
-    if weights is not None:
-        try:
-            found, folder = weights.is_file(), weights.is_dir()
-        except OSError as error:
-            raise BitpuppetError(
-                f"--weights {weights} cannot be opened ({error.strerror}); correct the path"
-            ) from error
-        if folder:
-            raise BitpuppetError(f"--weights {weights} is a folder; name the .safetensors file in it")
-        if not found:
-            raise BitpuppetError(f"--weights {weights} does not exist; check the name and the folder")
+        check_device(device)
+    check_weights("--weights", weights)
     return canvas
+
+
+def check_weights(option: str, path: Path | None) -> None:
+    """Raise BitpuppetError unless the weights file that an option names, if it does, is a file."""
+    if path is None:
+        return
+    try:
+        found, folder = path.is_file(), path.is_dir()
+    except OSError as error:
+        raise BitpuppetError(f"{option} {path} cannot be opened ({error.strerror}); correct the path") from error
+    if folder:
+        raise BitpuppetError(f"{option} {path} is a folder; name the .safetensors file in it")
+    if not found:
+        raise BitpuppetError(f"{option} {path} does not exist; check the name and the folder")
+
+
+def check_device(device: str | None) -> None:
+    """Raise BitpuppetError when there is no such kind of device."""
+    if device is not None and not _DEVICES.fullmatch(device):
+        raise BitpuppetError(f"--device is {device!r}, there is no such device; use cpu, cuda or mps")
 
 
 def load_engine(preset: str, weights: Path | None, device: str | None) -> tuple[Engine, dict[str, float]]:

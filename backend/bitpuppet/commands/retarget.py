@@ -30,7 +30,10 @@ def retarget(
         Path | None, typer.Option(help="The character: a PNG sheet or strip, a GIF, an APNG or a folder of frames.")
     ] = None,
     motion: Annotated[
-        Path | None, typer.Option(help="The animation to perform, of any other character; files as for --content.")
+        Path | None,
+        typer.Option(
+            help="The animation to perform, of any other character; files as for --content, or packed motion tokens."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The PNG strip to write: the frames of the motion, each in the content's size.")
@@ -230,7 +233,8 @@ def _summarize(report: dict[str, Any]) -> str:
     """A line for people. It tells the sizes that were found, so that a wrong guess shows."""
     return options.make_printable(
         f"{report['out']}: {report['frames']} frames of {report['frame']}, seed {report['seed']} "
-        f"(content: {report['content_frames']} frames, motion: frames of {report['motion_frame']})"
+        f"(content: {report['content_frames']} frames, motion: "
+        f"{'frames of ' + report['motion_frame'] if report['motion_frame'] else 'packed tokens'})"
     )
 
 

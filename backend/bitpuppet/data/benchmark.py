@@ -80,3 +80,7 @@ class Benchmark:
     def clip(self, character: BenchmarkCharacter, motion: int) -> NDArray[np.uint8]:
         """Straight-alpha RGBA frames, uint8 (8, 64, 64, 4)."""
         return self.store.compose(character.layers, motion_cells(motion))
+
+    def find_tops(self, character: BenchmarkCharacter, motion: int) -> NDArray[np.int64]:
+        """Which of the character's layers shows at each pixel of a clip, -1 for none, (8, 64, 64)."""
+        return self.store.find_tops(character.layers, motion_cells(motion))

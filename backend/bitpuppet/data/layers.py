@@ -53,10 +53,14 @@ class LayerSheet:
         """Whether the cell has a visible pixel."""
         return bool(self.starts[cell + 1] > self.starts[cell])
 
+    def cut(self, cell: int) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+        """Positions (N,) and colours (N, 4) of one cell's visible pixels."""
+        span = slice(self.starts[cell], self.starts[cell + 1])
+        return self.positions[span], self.colours[span]
+
     def paint(self, frame: NDArray[np.uint8], cell: int) -> None:
         """Lay one cell over `frame` ((h w) 4, changed in place) with the usual "over" operator on straight alpha."""
-        span = slice(self.starts[cell], self.starts[cell + 1])
-        positions, top = self.positions[span], self.colours[span]
+        positions, top = self.cut(cell)
         alpha = top[:, 3]
         if (alpha == 255).all():
             frame[positions] = top
@@ -101,3 +105,20 @@ class LayerStore:
             for sheet in sheets:
                 sheet.paint(frame, cell)
         return rearrange(frames, "t (h w) a -> t h w a", h=CELL)
+
+    def find_tops(self, layers: Sequence[str], cells: Sequence[int]) -> NDArray[np.int64]:
+        """Which layer shows at each pixel.
+
+        Args:
+            layers: sheet names, bottom to top.
+            cells: cell numbers of the grid, counted row by row.
+
+        Returns:
+            The place in `layers` of the topmost layer that is opaque there (alpha 128 or more), or -1, (T, 64, 64).
+        """
+        tops = np.full((len(cells), CELL * CELL), -1, np.int64)
+        for number, sheet in enumerate(self.sheet(layer) for layer in layers):
+            for top, cell in zip(tops, cells, strict=True):
+                positions, colours = sheet.cut(cell)
+                top[positions[colours[:, 3] >= 128]] = number
+        return rearrange(tops, "t (h w) -> t h w", h=CELL)

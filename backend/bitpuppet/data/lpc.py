@@ -177,6 +177,10 @@ class Wardrobe:
         """Straight-alpha RGBA frames of one row, uint8 (T, 64, 64, 4), T between 6 and 13."""
         return self.store.compose(character.layers, row_cells(row))
 
+    def find_tops(self, character: LpcCharacter, row: int) -> NDArray[np.int64]:
+        """Which of the character's layers shows at each pixel of a row, -1 for none, (T, 64, 64)."""
+        return self.store.find_tops(character.layers, row_cells(row))
+
     def _match_skin(self, worn: dict[str, Garment], slot: str) -> dict[str, Garment]:
         skin = Path(worn["body"].path).stem
         style = Path(worn[slot].path).stem.split("_")[0]

@@ -20,6 +20,7 @@ from bitpuppet.data.lpc import Wardrobe
 from bitpuppet.data.puppets import draw_clip, is_held_out, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import place_clip
+from bitpuppet.sprites.palette import OPAQUE_ALPHA, pack_colours, unpack_colours
 
 Frames = NDArray[np.uint8]
 
@@ -34,6 +35,19 @@ class PairBatch:
     """(B, N): which content frames count."""
     target: Frames
     """(B, T, H, W, 4): frames of the same character in another animation, motion and target in one."""
+    colours: Frames
+    """(B, MOST_COLOURS, 3): RGB of the character in the animations that content comes from, most frequent first."""
+    counts: NDArray[np.int64]
+    """(B,): how many of the colours count, the rest is padding."""
+    wanted: Frames
+    """(B, T, H, W): the target's colour at each pixel, 0 for transparent, i + 1 for colour i, UNKNOWN for none."""
+    numbers: Frames
+    """(B, N, H, W): the same for the content."""
+
+
+MOST_COLOURS = 48
+"""Colours of a character in training. A few characters have more; their rare colours are unknown."""
+UNKNOWN = 255
 
 
 class Source(Protocol):
@@ -124,34 +138,75 @@ class Mixture:
         self.shares = tuple(shares)
         self.seed = seed
 
-    def draw(self, step: int, pairs: int, content_frames: int, target_frames: int) -> PairBatch:
+    def draw(
+        self, step: int, pairs: int, content_frames: int, target_frames: int, *, in_order: bool = False
+    ) -> PairBatch:
         """The batch of one step.
 
-        Content comes from one to three animations, the target from another one of the same character.
+        Content comes from one to three animations, the target from another one of the same character: frames drawn
+        without replacement, or `in_order` a stretch of frames that follow one another, repeating a short animation.
         """
         rng = np.random.default_rng([self.seed, step])
         weights = np.array([share.weight for share in self.shares])
         chosen = rng.choice(len(self.shares), size=pairs, p=weights / weights.sum())
-        contents, shown, targets = [], [], []
+        contents, shown, targets, palettes, wanted, numbers = [], [], [], [], [], []
         for index in chosen:
             share = self.shares[int(index)]
-            target, *others = share.source.draw_clips(rng, step, 1 + int(rng.integers(1, 4)))
+            target, *others = share.source.draw_clips(rng, step, 1 + int(rng.integers(1, 5)))
             pool = np.concatenate(others)
             content = pool[rng.integers(len(pool), size=content_frames)]
-            target = target[rng.choice(len(target), size=target_frames, replace=len(target) < target_frames)]
+            if in_order:
+                target = target[(rng.integers(len(target)) + np.arange(target_frames)) % len(target)]
+            else:
+                target = target[rng.choice(len(target), size=target_frames, replace=len(target) < target_frames)]
+            palette = pick_colours(pool)
+            wanted.append(number_colours(target, palette))
+            numbers.append(number_colours(content, palette))
             if rng.random() < share.recoloured:
                 colours = draw_colour_map(rng)
                 content, target = recolour(content, *colours), recolour(target, *colours)
+                opaque = np.concatenate([palette, np.full((len(palette), 1), 255, np.uint8)], axis=1)
+                palette = recolour(opaque, *colours)[:, :3]
             contents.append(content)
             targets.append(target)
+            palettes.append(palette)
             shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
-        return PairBatch(np.stack(contents), np.stack(shown), np.stack(targets))
+        padded = [np.concatenate([p, np.zeros((MOST_COLOURS - len(p), 3), np.uint8)]) for p in palettes]
+        counts = np.array([len(p) for p in palettes], dtype=np.int64)
+        return PairBatch(
+            content=np.stack(contents),
+            shown=np.stack(shown),
+            target=np.stack(targets),
+            colours=np.stack(padded),
+            counts=counts,
+            wanted=np.stack(wanted),
+            numbers=np.stack(numbers),
+        )
+
+
+def pick_colours(frames: Frames) -> Frames:
+    """The most frequent opaque colours of frames (..., 4), at most MOST_COLOURS: uint8 (P, 3)."""
+    opaque = frames[frames[..., 3] >= OPAQUE_ALPHA][:, :3]
+    packed, counts = np.unique(pack_colours(opaque), return_counts=True)
+    return unpack_colours(packed[np.argsort(-counts, kind="stable")][:MOST_COLOURS])
 
 
 def make_mixture(data: Path | None, canvas: int, *, seed: int = 0, puppets_only: bool = False) -> Mixture:
     """The mixture that `sprite64` is trained on, or puppets alone where there is no data folder."""
-    shares = [Share(PuppetSource(canvas), 0.30, 0.3)]
+    shares = [Share(PuppetSource(canvas), 0.40, 0.3)]
     if data is not None and not puppets_only:
-        shares.append(Share(BenchmarkSource(data / "sprites"), 0.50, 0.15))
-        shares.append(Share(LpcSource(data / "lpc"), 0.20, 0.4))
+        shares.append(Share(BenchmarkSource(data / "sprites"), 0.25, 0.1))
+        shares.append(Share(LpcSource(data / "lpc"), 0.35, 0.3))
     return Mixture(shares, seed=seed)
+
+
+def number_colours(frames: Frames, colours: Frames) -> Frames:
+    """The colour of each pixel of frames (..., 4) as `PairBatch.wanted` counts them, for colours (P, 3)."""
+    packed = pack_colours(colours)
+    order = np.argsort(packed)
+    numbers = np.zeros(frames.shape[:-1], np.uint8)
+    opaque = frames[..., 3] >= OPAQUE_ALPHA
+    sought = pack_colours(frames[opaque][:, :3])
+    places = order[np.searchsorted(packed, sought, sorter=order).clip(max=len(packed) - 1)]
+    numbers[opaque] = np.where(packed[places] == sought, places + 1, UNKNOWN)
+    return numbers

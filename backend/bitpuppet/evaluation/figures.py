@@ -42,6 +42,10 @@ class PixelCounts:
     """Frames compared."""
     perfect: int = 0
     """Frames without a wrong pixel."""
+    still: int = 0
+    """Pixels that the target does not change from one frame to the next, and that either one shows."""
+    flicker: int = 0
+    """Those of them that the output changes."""
     values: int = 0
     """Colour values (3 a pixel) behind `squared_error`."""
     squared_error: float = 0.0
@@ -59,6 +63,7 @@ class PixelCounts:
           that paint beside the figure counts as wrong too;
         - `alpha_iou`: pixels opaque in both over pixels opaque in either;
         - `perfect_frames`: share of frames without a wrong pixel, anywhere;
+        - `flicker`: share of the pixels that the target holds from one frame to the next, but the output changes;
         - `psnr_on_black`: 10 log10(255^2 / MSE) of RGB composited on black, MSE over all frames; at most 100 dB.
 
         A share of nothing is 1: there was nothing to get wrong.
@@ -71,6 +76,7 @@ class PixelCounts:
             "union_within_16": _share(self.union_close, self.union),
             "alpha_iou": _share(self.overlap, self.union),
             "perfect_frames": _share(self.perfect, self.frames),
+            "flicker": self.flicker / max(self.still, 1),
             "psnr_on_black": min(MAX_PSNR, 10 * float(np.log10(255**2 / error))) if error else MAX_PSNR,
         }
 
@@ -83,7 +89,7 @@ def compare_pixels(output: NDArray[Any], target: NDArray[np.uint8]) -> PixelCoun
     The output is taken as it is, except that the colour under alpha 0 does not count.
 
     Args:
-        output: straight-alpha RGBA (T, H, W, 4), uint8 or floats in 0..255, which are rounded.
+        output: straight-alpha RGBA (T, H, W, 4), uint8 or floats in 0..255, which are rounded; frames in time order.
         target: uint8 of the same shape.
 
     Raises:
@@ -99,6 +105,8 @@ def compare_pixels(output: NDArray[Any], target: NDArray[np.uint8]) -> PixelCoun
     worst = np.abs(got - wanted).max(axis=-1)
     exact, close, solid = worst == 0, worst <= CLOSE, got[..., 3] >= OPAQUE_ALPHA
     either = opaque | solid
+    held = (wanted[1:] == wanted[:-1]).all(axis=-1) & (either[1:] | either[:-1])
+    changed = (got[1:] != got[:-1]).any(axis=-1)
     difference = _composite_on_black(got) - _composite_on_black(target)
     return PixelCounts(
         foreground=int(opaque.sum()),
@@ -110,6 +118,8 @@ def compare_pixels(output: NDArray[Any], target: NDArray[np.uint8]) -> PixelCoun
         overlap=int((opaque & solid).sum()),
         frames=len(target),
         perfect=int(exact.all(axis=(1, 2)).sum()),
+        still=int(held.sum()),
+        flicker=int((held & changed).sum()),
         values=difference.size,
         squared_error=float(np.square(difference).sum()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ _MEASURES: Mapping[str, tuple[str, str]] = {
     "union_within_16": ("either one's, within 16 levels", "%"),
     "alpha_iou": ("alpha IoU", "%"),
     "perfect_frames": ("perfect frames", "%"),
+    "flicker": ("flicker: still pixels that change", "%"),
     "psnr_on_black": ("PSNR on black, dB", "{:.2f}"),
     "soft_bits": ("soft bits per frame", "{:.2f}"),
     "hard_bits": ("hard bits per frame", "{:.2f}"),
@@ -51,6 +52,7 @@ _SWEPT: tuple[str, ...] = (
     "within_16",
     "alpha_iou",
     "perfect_frames",
+    "flicker",
     "psnr_on_black",
     "hard_bits",
     "seconds_per_strip",
@@ -88,6 +90,8 @@ class Report:
     """Bits per frame and seconds per strip."""
     errors: tuple[PairError, ...]
     """Best pair first."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Share of the pixels of each part of the characters that are exactly right in the product, where layers tell."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; every number is finite."""
@@ -97,6 +101,7 @@ class Report:
             "product": dict(self.product),
             "raw": dict(self.raw),
             "ceiling": dict(self.ceiling),
+            **({"parts": dict(self.parts)} if self.parts else {}),
             **self.rate,
             "worst": [{"pair": e.number, "name": e.name, "error": e.error} for e in self.errors[: -SHOWN - 1 : -1]],
         }
@@ -114,6 +119,8 @@ class Report:
             if key in self.product or key in self.rate:
                 columns = ({**self.product, **self.rate}, self.raw, self.ceiling)
                 table.add_row(words, *(_write(column.get(key), form) for column in columns))
+        for part, share in self.parts.items():
+            table.add_row(f"{part} exactly right", _write(share, "%"), "", "")
         return table
 
     def write_pictures(self, swaps: SwapSet, folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation.figures import PixelCounts, compare_pixels, count_token_bits, score_motions
 from bitpuppet.evaluation.judge import SIDE, Judge, Watch
 from bitpuppet.evaluation.judge_cache import open_judge
+from bitpuppet.evaluation.parts import PartCounts
 from bitpuppet.evaluation.report import PairError, Report
 from bitpuppet.evaluation.swaps import GarmentSwaps, PuppetSwaps, SpriteSwaps, SwapSet
 from bitpuppet.jobs.engine import Retargeted
@@ -153,6 +154,7 @@ def measure_swaps(
     counts = {"product": PixelCounts(), "raw": PixelCounts(), "ceiling": PixelCounts()}
     verdicts: dict[str, list[dict[str, NDArray[np.float64]]]] = {"product": [], "raw": [], "ceiling": []}
     classes: list[tuple[int, ...]] = []
+    parts = PartCounts()
     tokens, seconds, coded, errors, motions = [], [], [], [], []
     for number in range(len(swaps)):
         swap = swaps.draw(number)
@@ -163,6 +165,8 @@ def measure_swaps(
         seconds.append(time.perf_counter() - started)
         counted = compare_pixels(product, swap.target)
         counts["product"] += counted
+        if swap.parts is not None:
+            parts.add(product, swap.target, swap.parts)
         counts["raw"] += compare_pixels(drawn.frames, swap.target)
         best = snap_frames(swap.target, palette)
         counts["ceiling"] += compare_pixels(best, swap.target)
@@ -194,6 +198,7 @@ def measure_swaps(
         {**figures["ceiling"], **(judge.accuracy if judge is not None else {})},
         rate,
         tuple(sorted(errors, key=lambda pair: (pair.error, pair.number))),
+        parts.to_figures(),
     )
 
 

@@ -87,7 +87,8 @@ def _time_denoiser(engine: Engine, content: NDArray[np.uint8], frames: int) -> t
     """FLOP and seconds of one evaluation of the denoiser."""
     model, preset, device = engine.model, engine.preset, engine.device
     with torch.inference_mode(), torch.autocast(device.type, engine.dtype, enabled=engine.dtype != torch.float32):
-        memory = model.denoiser.remember(model.encode_content(torch.from_numpy(content).to(device)))
+        colours = torch.from_numpy(collect_palette(content)).to(device)
+        memory = model.denoiser.remember(model.encode_content(torch.from_numpy(content).to(device), colours))
         tokens = torch.randn(frames, preset.tokens, preset.token_width, device=device)
         level, motion = torch.zeros(frames, device=device), torch.randn(frames, preset.motion_width, device=device)
 

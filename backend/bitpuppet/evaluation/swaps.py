@@ -17,6 +17,7 @@ from bitpuppet.data.lpc import LpcCharacter, Wardrobe, row_cells
 from bitpuppet.data.puppets import Puppet, draw_clip, is_held_out, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation.judge import name_classes
+from bitpuppet.evaluation.parts import map_parts
 from bitpuppet.sprites import find_content_box, place_clip
 
 Frames = NDArray[np.uint8]
@@ -39,6 +40,8 @@ class Swap:
     """(T, H, W, 4): A in B's poses."""
     classes: tuple[int, ...] | None
     """What the judge should say, in the order of its heads; None where it knows neither A nor the motion."""
+    parts: NDArray[np.int8] | None = None
+    """What the target shows at each pixel, (T, H, W), see `parts.PARTS`; None where no layers tell it."""
 
 
 class SwapSet(Protocol):
@@ -79,6 +82,7 @@ class SpriteSwaps:
             self.benchmark.clip(driver, motion),
             self.benchmark.clip(content, motion),
             name_classes(content, motion),
+            map_parts(self.benchmark.find_tops(content, motion), [layer.split("/")[0] for layer in content.layers]),
         )
 
 
@@ -127,6 +131,7 @@ class GarmentSwaps:
             self.wardrobe.clip(driver, row),
             self.wardrobe.clip(content, row),
             None,
+            map_parts(self.wardrobe.find_tops(content, row), [garment.slot for garment in content.garments]),
         )
 
     def _draw_characters(self, rng: np.random.Generator) -> tuple[int, LpcCharacter, LpcCharacter]:

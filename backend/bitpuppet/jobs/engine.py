@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,11 +16,16 @@ from torch import Tensor
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.retarget import StepWatch, check_numbers
 from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.content import Content
 from bitpuppet.model.device import frames_at_once, pick_device, pick_dtype
+from bitpuppet.model.packing import PackedTokens, TokenCoder
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import entropy_bits
 from bitpuppet.model.weights import load_model
-from bitpuppet.sprites import MAX_FRAMES
+from bitpuppet.sprites import MAX_FRAMES, collect_palette
+
+if TYPE_CHECKING:
+    from bitpuppet.model.prior import MotionPrior
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,28 @@ class Engine:
         pieces = [self._in_format(self.model.assign, piece) for clip in clips for piece in self._split(clip)]
         return float(entropy_bits(torch.cat(pieces)))
 
+    @cached_property
+    def coder(self) -> TokenCoder:
+        """Packs and unpacks the model's motion tokens."""
+        return TokenCoder.of_model(self.model)
+
+    def mix_tokens(
+        self, first: NDArray[np.int64], second: NDArray[np.int64], shares: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        """Motion tokens (F, groups) between `first` and `second`, both (F, groups), at shares (F,) of the second."""
+        parts = (torch.from_numpy(part).to(self.device) for part in (first, second, shares))
+        return self.model.quantizer.mix(*parts).cpu().numpy()
+
+    def load_prior(self, path: Path | None = None) -> MotionPrior:
+        """The model's motion prior, shipped or from a file. Errors: see `bitpuppet.model.prior_weights.load_prior`."""
+        from bitpuppet.model.prior_weights import load_prior  # GPT-2 takes a second to import, which few jobs need
+
+        return load_prior(self.model, path)
+
     def retarget(
         self,
         content: NDArray[np.uint8],
-        motion: NDArray[np.uint8],
+        motion: NDArray[np.uint8] | PackedTokens,
         *,
         seed: int = 0,
         steps: int | None = None,
@@ -84,40 +109,56 @@ class Engine:
 
         Args:
             content: uint8 (N, canvas, canvas, 4), any views of one character.
-            motion: uint8 (T, canvas, canvas, 4).
+            motion: uint8 (T, canvas, canvas, 4), or packed motion tokens.
             seed: 0 or more.
             steps: sampling steps; None for the preset's.
             callback: called after each step, for progress, preview and cancelling.
 
         Raises:
-            BitpuppetError: `steps`, `seed` or the number of frames is out of range.
+            BitpuppetError: `steps`, `seed` or the number of frames is out of range; packed tokens of another model.
         """
         check_numbers(seed, steps)
+        _check_count(len(motion))
+        tokens = self.coder.unpack(motion) if isinstance(motion, PackedTokens) else self.encode_motion(motion)
+        frames = self.draw(content, tokens, seed=seed, steps=steps, callback=callback)
+        return Retargeted(frames, tokens, self.count_bits(tokens))
+
+    def draw(
+        self,
+        content: NDArray[np.uint8],
+        tokens: NDArray[np.int64],
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        callback: StepWatch | None = None,
+    ) -> NDArray[np.float32]:
+        """Draw the character of `content` in the poses of motion tokens, int64 (T, groups) in 0..codewords-1.
+
+        Returns:
+            Straight-alpha RGBA (T, canvas, canvas, 4) in 0..255, before the palette stage. For all else see `retarget`.
+        """
+        check_numbers(seed, steps)
+        _check_count(len(tokens))
         steps = self.preset.steps if steps is None else steps
-        if not 1 <= len(motion) <= MAX_FRAMES:
-            raise BitpuppetError(f"the motion has {len(motion)} frames, it must have 1 to {MAX_FRAMES}; split it")
-        tokens = self.encode_motion(motion)
-        memory = self._in_format(self.model.encode_content, content)
-        generator = torch.Generator().manual_seed(seed)
-        frames: list[Tensor] = []
-        at_once = frames_at_once(self.device)
-        pieces = range(0, len(tokens), at_once)
-        for number, start in enumerate(pieces):
-            piece = torch.from_numpy(tokens[start : start + at_once]).to(self.device)
-            noise = torch.randn(len(piece), self.preset.tokens, self.preset.token_width, generator=generator)
-            done = number * steps
+        memory = self.encode_content(content)
+        shape = len(tokens), self.preset.tokens, self.preset.token_width
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
-            def watch(step: int, _: int, clean: Tensor, done: int = done) -> None:
-                if callback is not None:
-                    preview = self.model.codec.decode(clean).float().cpu().numpy()
-                    callback(done + step, steps * len(pieces), preview)
+        def watch(step: int, steps: int, clean: Tensor) -> None:
+            if callback is not None:
+                callback(step, steps, self.model.codec.decode(clean).float().cpu().numpy())
 
-            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-                frames.append(
-                    self.model.decode(memory, piece, steps=steps, noise=noise.to(self.device), callback=watch)
-                )
-        drawn = torch.cat(frames).float().cpu().numpy()
-        return Retargeted(drawn, tokens, self.count_bits(tokens))
+        motion, at_once = torch.from_numpy(tokens).to(self.device), frames_at_once(self.device)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            drawn = self.model.decode(memory, motion, steps=steps, noise=noise, callback=watch, at_once=at_once)
+        frames: NDArray[np.float32] = drawn.float().cpu().numpy()
+        return frames
+
+    def encode_content(self, content: NDArray[np.uint8]) -> Content:
+        """What the decoder knows of a character from frames (N, canvas, canvas, 4), N >= 1."""
+        colours = torch.from_numpy(collect_palette(content)).to(self.device)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            return self.model.encode_content(torch.from_numpy(content).to(self.device), colours)
 
     def _in_format(self, encode: Callable[[Tensor], Tensor], frames: NDArray[np.uint8] | Tensor) -> Tensor:
         tensor = torch.as_tensor(frames).to(self.device)
@@ -126,3 +167,8 @@ class Engine:
 
     def _split(self, frames: NDArray[np.uint8]) -> list[Tensor]:
         return list(torch.from_numpy(frames).split(frames_at_once(self.device)))
+
+
+def _check_count(frames: int) -> None:
+    if not 1 <= frames <= MAX_FRAMES:
+        raise BitpuppetError(f"the motion has {frames} frames, it must have 1 to {MAX_FRAMES}; split it")

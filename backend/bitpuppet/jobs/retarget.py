@@ -6,7 +6,7 @@ import json
 import os
 import reprlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.tokens import is_packed, read_packed
+from bitpuppet.model.packing import PackedTokens
 from bitpuppet.sprites import (
     MAX_FRAMES,
     MAX_PIXELS,
     Anchor,
-    Clip,
     check_strip_path,
     collect_palette,
     count_cut_pixels,
@@ -70,7 +71,7 @@ class RetargetEngine(Protocol):
     def retarget(
         self,
         content: Frames,
-        motion: Frames,
+        motion: Frames | PackedTokens,
         *,
         seed: int = 0,
         steps: int | None = None,
@@ -133,8 +134,10 @@ class Prepared:
     palette: Frames
     anchor: Anchor
     scale: int
-    motion_size: tuple[int, int]
-    """Width and height of a frame in the motion's file, which may have been found and not given."""
+    motion_size: tuple[int, int] | None
+    """Width and height of a frame in the motion's file, which may have been found; None for packed tokens."""
+    packed: PackedTokens | None = None
+    """The motion where it has no pixels; `motion` is empty then."""
 
 
 def prepare(job: RetargetJob, canvas: int) -> Prepared:
@@ -143,26 +146,64 @@ def prepare(job: RetargetJob, canvas: int) -> Prepared:
     Raises:
         BitpuppetError: a file cannot be used; the message names it.
     """
-    _check_out(job)
-    content, anchor, scale = _place(job.content, job.content_frame or job.frame, job.content_rows, canvas)
-    motion, motion_anchor, motion_scale = _place(job.motion, job.motion_frame or job.frame, job.motion_rows, canvas)
+    check_out(job.out, (job.content, job.motion))
+    content = read_clip(job.content, job.content_frame or job.frame, job.content_rows).frames
+    motion: Frames | PackedTokens
+    if is_packed(job.motion):
+        motion = read_packed(job.motion, job.motion_rows)
+    else:
+        motion = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows).frames
+    return prepare_frames(content, motion, canvas, (str(job.content), str(job.motion), str(job.out)))
+
+
+def prepare_frames(
+    content: Frames,
+    motion: Frames | PackedTokens,
+    canvas: int,
+    names: tuple[str, str, str] = ("content", "motion", "the result"),
+) -> Prepared:
+    """Put two clips on the canvas, uint8 RGBA (N, H, W, 4) and (T, h, w, 4) as their art is.
+
+    The motion may be packed tokens, which have no pixels.
+
+    Raises:
+        BitpuppetError: one of them cannot be used; `names` are what the message calls content, motion and output.
+    """
+    placed, anchor, scale = place_frames(content, canvas, names[0])
+    if isinstance(motion, PackedTokens):
+        driving, size, packed = np.zeros((0, canvas, canvas, 4), dtype=np.uint8), None, motion
+    else:
+        driving, size, packed = place_frames(motion, canvas, names[1])[0], (motion.shape[2], motion.shape[1]), None
     width, height = anchor.frame_width * scale, anchor.frame_height * scale
     if len(motion) * width * height > MAX_PIXELS:
         raise BitpuppetError(
-            f"{job.out} would hold {len(motion)} frames of {width}x{height}, the limit is {MAX_PIXELS // 1_000_000} "
+            f"{names[2]} would hold {len(motion)} frames of {width}x{height}, the limit is {MAX_PIXELS // 1_000_000} "
             "million pixels in all; crop the content's frames or name fewer motion rows"
         )
     try:
-        palette = collect_palette(content)
+        palette = collect_palette(placed)
     except BitpuppetError as error:
-        raise BitpuppetError(f"{job.content}: {error}") from error
-    motion_size = motion_anchor.frame_width * motion_scale, motion_anchor.frame_height * motion_scale
-    return Prepared(content, motion, palette, anchor, scale, motion_size)
+        raise BitpuppetError(f"{names[0]}: {error}") from error
+    return Prepared(placed, driving, palette, anchor, scale, size, packed)
 
 
 def place_motion(path: Path, frame: tuple[int, int] | None, rows: tuple[int, ...] | None, canvas: int) -> Frames:
     """Read an animation and put it on the canvas: uint8 (T, canvas, canvas, 4). Errors as in `prepare`."""
-    return _place(path, frame, rows, canvas)[0]
+    return place_frames(read_clip(path, frame, rows).frames, canvas, str(path))[0]
+
+
+def place_frames(frames: Frames, canvas: int, name: str) -> tuple[Frames, Anchor, int]:
+    """Bring art (T, H, W, 4) to its own pixel scale and put it on the canvas; also the way back.
+
+    Raises:
+        BitpuppetError: it does not fit; the message calls it `name`.
+    """
+    scale = find_pixel_scale(frames)
+    try:
+        placed, anchor = place_clip(reduce_frames(frames, scale), canvas)
+    except BitpuppetError as error:
+        raise BitpuppetError(f"{name}: {error}") from error
+    return placed, anchor, scale
 
 
 def finish(prepared: Prepared, frames: NDArray[np.float32], *, palette_lock: bool) -> tuple[Frames, int]:
@@ -204,7 +245,8 @@ def perform(
     """
     started = time.perf_counter()
     try:
-        drawn = engine.retarget(prepared.content, prepared.motion, seed=job.seed, steps=job.steps, callback=watch)
+        motion = prepared.motion if prepared.packed is None else prepared.packed
+        drawn = engine.retarget(prepared.content, motion, seed=job.seed, steps=job.steps, callback=watch)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(
             error
@@ -226,7 +268,7 @@ def perform(
         "frames": len(frames),
         "frame": f"{frames.shape[2]}x{frames.shape[1]}",
         "content_frames": len(prepared.content),
-        "motion_frame": "{}x{}".format(*prepared.motion_size),
+        "motion_frame": "{}x{}".format(*prepared.motion_size) if prepared.motion_size else None,
         "seed": job.seed,
         "bits_per_frame": round(drawn.bits_per_frame, 2),
         "palette_size": len(prepared.palette) if job.palette_lock else None,
@@ -284,23 +326,23 @@ def _check_row_count(count: int, option: str) -> None:
         raise BitpuppetError(f"{option} names {count} rows, the limit is {MAX_FRAMES}; name fewer")
 
 
-def _check_out(job: RetargetJob) -> None:
+def check_out(out: Path, sources: Sequence[Path]) -> None:
     """Refuse an output that could not be written or would spoil an input: better now than after the model's work."""
-    folder = job.out.parent
+    folder = out.parent
     try:
-        check_strip_path(job.out)
-        os.fsencode(job.out)
+        check_strip_path(out)
+        os.fsencode(out)
         writable = os.access(folder, os.W_OK)
     except (OSError, ValueError) as error:  # a name that is too long, or no text
         reason = error.strerror if isinstance(error, OSError) else "no valid name"
-        raise BitpuppetError(f"{job.out} cannot be written ({reason}); choose another name") from error
+        raise BitpuppetError(f"{out} cannot be written ({reason}); choose another name") from error
     if not writable:
-        raise BitpuppetError(f"{job.out} cannot be written, its folder may not be changed; choose another folder")
-    for source in (job.content, job.motion):
-        if _are_same(job.out, source):
-            raise BitpuppetError(f"{job.out}: --out would overwrite its own input; choose another name")
+        raise BitpuppetError(f"{out} cannot be written, its folder may not be changed; choose another folder")
+    for source in sources:
+        if _are_same(out, source):
+            raise BitpuppetError(f"{out}: --out would overwrite its own input; choose another name")
         if _are_same(folder, source):
-            raise BitpuppetError(f"{job.out} lies in its own input, the folder {source}; choose another folder")
+            raise BitpuppetError(f"{out} lies in its own input, the folder {source}; choose another folder")
 
 
 def _are_same(one: Path, other: Path) -> bool:
@@ -309,18 +351,6 @@ def _are_same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except (OSError, ValueError):
         return False  # one of them does not exist; what cannot be read is told by its reader
-
-
-def _place(
-    path: Path, frame: tuple[int, int] | None, rows: tuple[int, ...] | None, canvas: int
-) -> tuple[Frames, Anchor, int]:
-    clip: Clip = read_clip(path, frame, rows)
-    scale = find_pixel_scale(clip.frames)
-    try:
-        frames, anchor = place_clip(reduce_frames(clip.frames, scale), canvas)
-    except BitpuppetError as error:
-        raise BitpuppetError(f"{path}: {error}") from error
-    return frames, anchor, scale
 
 
 def _read_options(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,12 +8,15 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from bitpuppet.model.codec import PatchCodec
+from bitpuppet.model.codec import Codec, PatchCodec, make_codec
+from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.denoiser import Denoiser
 from bitpuppet.model.diffusion import StepCallback, sample
 from bitpuppet.model.encoder import Encoder
+from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import GroupQuantizer, Quantized
+from bitpuppet.model.reference import References
 
 
 class Picked(NamedTuple):
@@ -53,57 +56,99 @@ def take_tokens(tokens: Tensor, places: Tensor) -> Picked:
     return Picked(picked, places, PatchCodec.occupied(picked))
 
 
-class BitrateControlledDiffusion(nn.Module):
-    """Encoder, quantizer and denoiser of one preset, with its codec."""
+def order_frames(count: int, preset: Preset) -> Tensor:
+    """Which of `count` content frames are looked at: at most the preset's, evenly spaced.
 
-    def __init__(self, preset: Preset) -> None:
+    Those whose tokens stay part of the content, evenly spaced among them, come first. int64, (N,).
+    """
+    looked_at = torch.linspace(0, count - 1, min(count, preset.content_frames)).round().long()
+    if not 0 < preset.detail_frames < len(looked_at):
+        return looked_at
+    first = torch.linspace(0, len(looked_at) - 1, preset.detail_frames).round().long()
+    rest = torch.ones(len(looked_at), dtype=torch.bool)
+    rest[first] = False
+    return torch.cat([looked_at[first], looked_at[rest]])
+
+
+class BitrateControlledDiffusion(nn.Module):
+    """Encoder, quantizer and denoiser of one preset, with its codec, which is no part of the weights."""
+
+    def __init__(self, preset: Preset, codec: Codec | None = None) -> None:
         super().__init__()
         self.preset = preset
-        self.codec = PatchCodec(preset.patch)
-        self.encoder = Encoder(preset)
+        self.codec: Codec = make_codec(preset) if codec is None else codec
+        self.encoder: Encoder | FrameEncoder = FrameEncoder(preset) if preset.reading == "frames" else Encoder(preset)
         self.quantizer = GroupQuantizer(preset)
         self.denoiser = Denoiser(preset)
 
     @torch.inference_mode()
-    def encode_content(self, frames: Tensor) -> Tensor:
+    def encode_content(self, frames: Tensor, colours: Tensor | None = None) -> Content:
         """Content of one character.
 
         Args:
-            frames: uint8 RGBA (T, canvas, canvas, 4) on the model's device, any views; more than the preset's
-                `content_frames` are thinned out evenly.
+            frames: uint8 RGBA (T, canvas, canvas, 4) on the model's device, any views. All of them may become
+                references; of more than the preset's `content_frames` the encoder sees that many, evenly spaced.
+            colours: the character's palette, uint8 RGB (P, 3), for presets that choose among it.
 
-        Returns:
-            (1, K, width).
+        Raises:
+            ValueError: the preset needs a palette and `colours` is None.
         """
-        if len(frames) > self.preset.content_frames:
-            chosen = torch.linspace(0, len(frames) - 1, self.preset.content_frames).round().long()
-            frames = frames[chosen.to(frames.device)]
-        picked = self._pick_occupied(frames)
+        palette = None
+        if self.preset.head == "palette":
+            if colours is None:
+                raise ValueError(f"preset {self.preset.name} chooses among the character's colours, none were given")
+            count = torch.tensor([len(colours)], device=colours.device)
+            palette = Palette.from_rgb(colours[None], count)
+        chosen = frames[order_frames(len(frames), self.preset).to(frames.device)]
+        if isinstance(self.encoder, FrameEncoder):
+            clip = self.codec.encode(chosen)[None]
+            return self.encoder.forward_content(clip, torch.ones(clip.shape[:2], dtype=torch.bool, device=clip.device))
+        picked = self._pick_occupied(chosen)
+        detail = min(len(picked.mask), self.preset.detail_frames) * picked.mask.shape[1]
         tokens, places, mask = (rearrange(part, "t l ... -> 1 (t l) ...") for part in picked)
-        return self.encoder.forward_content(tokens, places, mask)
+        content = self.encoder.forward_content(tokens, places, mask, palette, detail=detail)
+        return content._replace(references=self._keep_references(frames, palette) if self.preset.reference else None)
+
+    def _keep_references(self, frames: Tensor, palette: Palette | None) -> References:
+        motion = self.quantizer.look_up(self.encode_motion(frames))
+        mask = torch.ones(1, len(frames), dtype=torch.bool, device=frames.device)
+        numbers = None if palette is None else palette.number_pixels(frames)[None]
+        return References(self.codec.encode(frames)[None], motion[None], mask, numbers)
 
     @torch.inference_mode()
     def encode_motion(self, frames: Tensor) -> Tensor:
         """Motion tokens of frames, uint8 RGBA (T, canvas, canvas, 4): int64 (T, groups)."""
-        quantized: Quantized = self.quantizer(self.encoder.forward_motion(*self._pick_occupied(frames)))
+        quantized: Quantized = self.quantizer(self._read_motion(frames))
         return quantized.indices
 
     @torch.inference_mode()
     def assign(self, frames: Tensor) -> Tensor:
         """Soft assignments of frames (T, canvas, canvas, 4) to codewords: (T, groups, codewords)."""
-        return self.quantizer.assign(self.encoder.forward_motion(*self._pick_occupied(frames)))
+        return self.quantizer.assign(self._read_motion(frames))
 
     @torch.inference_mode()
     def decode(
-        self, content: Tensor, motion: Tensor, *, steps: int, noise: Tensor, callback: StepCallback | None = None
+        self,
+        content: Content,
+        motion: Tensor,
+        *,
+        steps: int,
+        noise: Tensor,
+        callback: StepCallback | None = None,
+        at_once: int = 128,
     ) -> Tensor:
         """Rebuild frames.
 
+        Time is looked at in windows that overlap by all that temporal attention can see, so the memory that is needed
+        does not grow with the clip, and the frames are the same as without windows.
+
         Args:
-            content: of B clips, (B, K, width).
+            content: of B clips.
             motion: motion tokens, int64 (B * T, groups), clip after clip.
             steps: sampling steps, 1 or more.
             noise: unit normal, (B * T, N, D).
+            callback: see `sample`.
+            at_once: frames of a clip in one window, 1 or more.
 
         Returns:
             Straight-alpha RGBA, float32 (B * T, canvas, canvas, 4) in 0..255.
@@ -111,10 +156,33 @@ class BitrateControlledDiffusion(nn.Module):
         memory = self.denoiser.remember(content)
         condition = self.quantizer.look_up(motion)
 
+        clips = len(content.tokens)
+        overlap = self.preset.temporal_reach * len(self.denoiser.temporal_blocks)
+
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
-            return self.denoiser(tokens, level, condition, memory)  # type: ignore[no-any-return]
+            parts = [rearrange(part, "(b t) ... -> b t ...", b=clips) for part in (tokens, level, condition)]
+            frames = parts[0].shape[1]
+            windows = []
+            for start in range(0, frames, at_once):
+                first, last = max(0, start - overlap), min(frames, start + at_once + overlap)
+                window = (rearrange(part[:, first:last], "b t ... -> (b t) ...") for part in parts)
+                clean = self.denoiser.read_out(self.denoiser(*window, memory), memory)
+                clean = rearrange(clean, "(b t) ... -> b t ...", b=clips)
+                windows.append(clean[:, start - first : start - first + at_once])
+            return rearrange(torch.cat(windows, dim=1), "b t ... -> (b t) ...")
 
         return self.codec.decode(sample(self.preset, predict, noise, steps, callback))
+
+    def _read_motion(self, frames: Tensor) -> Tensor:
+        """Motion before quantization; an encoder of clips gets windows as long as in training."""
+        if not isinstance(self.encoder, FrameEncoder):
+            return self.encoder.forward_motion(*self._pick_occupied(frames))
+        clip, window = self.codec.encode(frames)[None], self.preset.clip_frames // 2
+        parts = []
+        for start in range(0, len(frames), window):
+            first = max(0, min(start, len(frames) - window))
+            parts.append(self.encoder.forward_motion(clip[:, first : first + window])[start - first :])
+        return torch.cat(parts)
 
     def _pick_occupied(self, frames: Tensor) -> Picked:
         tokens = self.codec.encode(frames)

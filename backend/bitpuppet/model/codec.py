@@ -12,6 +12,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.model.preset import Preset
+
 
 class Codec(Protocol):
     """Frames to tokens and back; both ways are without gradient where the codec is pretrained."""
@@ -55,3 +58,17 @@ class PatchCodec:
     def occupied(tokens: Tensor) -> Tensor:
         """Which tokens show anything: bool (F, N) for tokens (F, N, D)."""
         return (tokens[..., 3::4] > -1).any(dim=-1)
+
+
+def make_codec(preset: Preset) -> Codec:
+    """The codec of a preset that needs no files for it.
+
+    Raises:
+        BitpuppetError: the preset works on the latents of an autoencoder, which `LatentCodec.load` reads from a folder.
+    """
+    if preset.codec == "latent":
+        raise BitpuppetError(
+            f"preset {preset.name} works on the latents of an image autoencoder, and none is given; only "
+            f"`bitpuppet train {preset.name} --codec FOLDER` takes one so far"
+        )
+    return PatchCodec(preset.patch)

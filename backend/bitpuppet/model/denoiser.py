@@ -11,14 +11,33 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from bitpuppet.model.attention import attend
+from bitpuppet.model.content import HIDDEN, Content, Palette
+from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.preset import Preset
+from bitpuppet.model.reference import Pointer, References
+from bitpuppet.model.temporal import TemporalBlock
 
 
-class ContentMemory(NamedTuple):
-    """Keys and values of content tokens for one block, each (B, heads, K, E)."""
+class BlockMemory(NamedTuple):
+    """Keys and values of content tokens for one block, each (B, heads, M, E).
+
+    Every other block sees the K queries alone: the frames' own tokens are many, and attention to them is dear.
+    """
 
     keys: Tensor
     values: Tensor
+
+
+class Memory(NamedTuple):
+    """Content of B clips as the denoiser sees it, made once for all frames and sampling steps."""
+
+    blocks: list[BlockMemory]
+    bias: Tensor
+    """Added to the attention to content tokens, (B, M): it hides those that do not count."""
+    palette: Palette | None
+    colour_keys: Tensor | None
+    """The palette head's keys, (B, P, pixel_width + 1)."""
+    references: References | None
 
 
 class Block(nn.Module):
@@ -40,28 +59,28 @@ class Block(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
-    def remember(self, content: Tensor) -> ContentMemory:
-        """Project content tokens (B, K, width) once, for all frames and sampling steps."""
-        keys, values = rearrange(self.content(content), "b k (two h e) -> two b h k e", two=2, h=self.heads)
-        return ContentMemory(keys, values)
+    def remember(self, content: Tensor) -> BlockMemory:
+        """Project content tokens (B, M, width)."""
+        keys, values = rearrange(self.content(content), "b m (two h e) -> two b h m e", two=2, h=self.heads)
+        return BlockMemory(keys, values)
 
-    def forward(self, tokens: Tensor, condition: Tensor, memory: ContentMemory, clips: int) -> Tensor:
+    def forward(self, tokens: Tensor, condition: Tensor, memory: BlockMemory, bias: Tensor | None) -> Tensor:
         """One block.
 
         Args:
             tokens: (F, L, width), F = clips x frames per clip.
             condition: (F, width), noise level and motion, after SiLU.
             memory: content of each clip.
-            clips: B.
+            bias: of the attention to frame and content tokens, (F, 1, 1, L + M); None where all of them count.
         """
         modulation = self.modulation(condition)[:, None]
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation.chunk(6, dim=-1)
         normal = nn.functional.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale_a) + shift_a
         query, key, value = rearrange(self.qkv(normal), "f l (three h e) -> three f h l e", three=3, h=self.heads)
-        frames = len(tokens) // clips
-        key = torch.cat([key, repeat(memory.keys, "b h k e -> (b t) h k e", t=frames)], dim=2)
-        value = torch.cat([value, repeat(memory.values, "b h k e -> (b t) h k e", t=frames)], dim=2)
-        attended = rearrange(attend(query, key, value), "f h l e -> f l (h e)")
+        frames = len(tokens) // len(memory.keys)
+        key = torch.cat([key, repeat(memory.keys, "b h m e -> (b t) h m e", t=frames)], dim=2)
+        value = torch.cat([value, repeat(memory.values, "b h m e -> (b t) h m e", t=frames)], dim=2)
+        attended = rearrange(attend(query, key, value, bias), "f h l e -> f l (h e)")
         tokens = tokens + gate_a * self.out(attended)
         normal = nn.functional.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale_m) + shift_m
         wide = nn.functional.gelu(self.expand(normal), approximate="tanh")
@@ -75,28 +94,54 @@ class Denoiser(nn.Module):
     def __init__(self, preset: Preset) -> None:
         super().__init__()
         width = preset.width
+        self.queries = preset.content_tokens
         self.embed = nn.Linear(preset.token_width, width)
         self.places = nn.Parameter(torch.randn(preset.tokens, width) * 0.5)
         self.noise = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.motion = nn.Linear(preset.motion_width, width)
+        self.patch = preset.patch
+        self.reference = nn.Linear(preset.token_width, width) if preset.reference else None
+        self.closeness = nn.Parameter(torch.tensor(0.1)) if preset.reference else None
+        self.pointer = Pointer(width, preset.patch) if preset.reference and preset.head == "palette" else None
         self.blocks = nn.ModuleList(Block(width, preset.heads) for _ in range(preset.denoiser_blocks))
+        self.temporal_every = preset.temporal_every
+        self.temporal_blocks = nn.ModuleList(
+            TemporalBlock(width, preset.temporal_width, preset.heads, preset.temporal_reach)
+            for _ in range(preset.denoiser_blocks // preset.temporal_every if preset.temporal_width else 0)
+        )
         self.modulation = nn.Linear(width, 2 * width)
-        self.predict = nn.Linear(width, preset.token_width)
-        nn.init.zeros_(self.predict.weight)
-        nn.init.zeros_(self.predict.bias)
+        self.head: PaletteHead | nn.Linear
+        if preset.head == "palette":
+            self.head = PaletteHead(width, preset.patch, preset.pixel_width)
+        else:
+            self.head = nn.Linear(width, preset.token_width)
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
 
-    def remember(self, content: Tensor) -> list[ContentMemory]:
-        """Content tokens (B, K, width) as every block will see them."""
+    def remember(self, content: Content) -> Memory:
+        """Content as every block will see it."""
         blocks: Iterable[Any] = self.blocks
-        return [block.remember(content) for block in blocks]
+        keys = None
+        if content.palette is not None and isinstance(self.head, PaletteHead):
+            keys = self.head.make_keys(content.palette, content.tokens[:, -content.palette.colours.shape[1] :])
+            shown = content.tokens.shape[1] - content.palette.colours.shape[1]
+        else:
+            shown = content.tokens.shape[1]
+        tokens, mask = content.tokens[:, :shown], content.mask[:, :shown]
+        remembered = [
+            block.remember(tokens if number % 2 else tokens[:, : self.queries]) for number, block in enumerate(blocks)
+        ]
+        return Memory(remembered, mask.logical_not() * HIDDEN, content.palette, keys, content.references)
 
     def forward(
         self,
         tokens: Tensor,
         noise_level: Tensor,
         motion: Tensor,
-        memory: list[ContentMemory],
+        memory: Memory,
         places: Tensor | None = None,
+        *,
+        temporal: bool = True,
     ) -> Tensor:
         """Predict.
 
@@ -105,21 +150,48 @@ class Denoiser(nn.Module):
             noise_level: c_noise of each frame, (F,).
             motion: quantized motion (F, motion_width); it is added to the embedding of the noise level (paper).
             memory: from `remember`, for B clips.
-            places: places of the L tokens in the frame, int64 (F, L); None when all are there, in order.
+            places: places of the L tokens in the frame, int64 (F, L), the same for all frames of a clip where time
+                matters; None when all are there, in order.
+            temporal: whether frames look at their neighbours in time (off in the first stage of training).
 
         Returns:
-            (F, L, D).
+            Values (F, L, D), or with the palette head logits (F, L * pixels, P).
         """
-        clips = len(memory[0].keys)
+        clips = len(memory.bias)
         where = self.places if places is None else self.places[places]
         hidden = self.embed(tokens) + where
+        nearest = None
+        if self.reference is not None and self.closeness is not None:
+            if memory.references is None:
+                raise ValueError("the denoiser needs content with references")
+            nearest = memory.references.find_nearest(motion, self.closeness)
+            hidden = hidden + self.reference(memory.references.mix_tokens(nearest, places))
         condition = self.noise(embed_waves(noise_level, hidden.shape[-1]).to(hidden.dtype)) + self.motion(motion)
         condition = nn.functional.silu(condition)
-        for block, remembered in zip(self.blocks, memory, strict=True):
-            hidden = block(hidden, condition, remembered, clips)
+        shown = repeat(memory.bias, "b m -> (b t) 1 1 m", t=len(tokens) // clips)
+        bias = nn.functional.pad(shown, (tokens.shape[1], 0)).to(hidden.dtype)
+        for number, (block, remembered) in enumerate(zip(self.blocks, memory.blocks, strict=True)):
+            hidden = block(hidden, condition, remembered, bias if number % 2 else None)
+            if temporal and self.temporal_blocks and (number + 1) % self.temporal_every == 0:
+                hidden = self.temporal_blocks[number // self.temporal_every](hidden, clips)
         shift, scale = self.modulation(condition)[:, None].chunk(2, dim=-1)
         hidden = nn.functional.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift
-        return self.predict(hidden)  # type: ignore[no-any-return]
+        if isinstance(self.head, PaletteHead):
+            if memory.colour_keys is None:
+                raise ValueError("the palette head needs content with a palette")
+            logits: Tensor = self.head(hidden, memory.colour_keys)
+            if self.pointer is None or memory.references is None or nearest is None:
+                return logits
+            numbers = memory.references.take_numbers(nearest, places, self.patch)
+            return self.pointer(hidden, logits, nearest, numbers)  # type: ignore[no-any-return]
+        values: Tensor = self.head(hidden)
+        return values
+
+    def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
+        """What `forward` returned, as token values (F, L, D)."""
+        if isinstance(self.head, PaletteHead) and memory.palette is not None:
+            return self.head.choose(prediction, memory.palette)
+        return prediction
 
 
 def embed_waves(values: Tensor, width: int) -> Tensor:

@@ -8,7 +8,29 @@ from torch import Tensor, nn
 from transformers import T5Config
 from transformers.models.t5.modeling_t5 import T5Stack
 
+from bitpuppet.model.content import Content, Palette
+from bitpuppet.model.palette_head import ColourEmbedding
 from bitpuppet.model.preset import Preset
+
+
+def make_stack(width: int, heads: int, blocks: int) -> T5Stack:
+    """T5's encoder blocks, with relative positions, for sequences of vectors."""
+    stack = T5Stack(
+        T5Config(
+            vocab_size=1,
+            d_model=width,
+            d_kv=width // heads,
+            d_ff=4 * width,
+            num_layers=blocks,
+            num_heads=heads,
+            dropout_rate=0.0,
+            use_cache=False,
+            is_encoder_decoder=False,
+            eos_token_id=None,
+        )
+    )
+    stack.embed_tokens.weight.requires_grad_(False)  # embeddings of words, which nothing here reads
+    return stack
 
 
 class Encoder(nn.Module):
@@ -23,48 +45,46 @@ class Encoder(nn.Module):
       animator hold, drop and splice poses, and the cost of motion grows with the number of frames and no faster.
 
     Tokens that show nothing are left out by a mask: their absence says as much.
+
+    Content of a sprite is more than K vectors hold for a garment that training never showed. Where the preset says so,
+    the outputs at the content frames' own tokens and at the colours of the palette are content too.
     """
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
-        width = preset.width
+        width, heads = preset.encoder_size
         self.embed = nn.Linear(preset.token_width, width)
         self.places = nn.Parameter(torch.randn(preset.tokens, width) * 0.5)
         self.content_queries = nn.Parameter(torch.randn(preset.content_tokens, width))
         self.motion_query = nn.Parameter(torch.randn(1, width))
-        self.stack = T5Stack(
-            T5Config(
-                vocab_size=1,
-                d_model=width,
-                d_kv=width // preset.heads,
-                d_ff=4 * width,
-                num_layers=preset.encoder_blocks,
-                num_heads=preset.heads,
-                dropout_rate=0.0,
-                use_cache=False,
-                is_encoder_decoder=False,
-                eos_token_id=None,
-            )
-        )
-        self.stack.embed_tokens.weight.requires_grad_(False)  # embeddings of words, which nothing here reads
-        self.to_content = nn.Linear(width, width)
+        self.stack = make_stack(width, heads, preset.encoder_blocks)
+        self.to_content = nn.Linear(width, preset.width)
         self.to_motion = nn.Linear(width, preset.motion_width)
         self.groups = preset.groups
+        self.colours = ColourEmbedding(width) if preset.head == "palette" else None
 
-    def forward_content(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
+    def forward_content(
+        self, tokens: Tensor, places: Tensor, mask: Tensor, palette: Palette | None = None, *, detail: int = 0
+    ) -> Content:
         """Content of clips.
 
         Args:
             tokens: patches of all content frames of a clip, (B, L, D).
             places: their places in the frame, int64 (B, L) in 0..N-1.
             mask: true where a token counts, bool (B, L).
-
-        Returns:
-            Content tokens (B, K, width).
+            palette: the characters' colours, where the preset's head chooses among them.
+            detail: how many of the L tokens, from the first on, stay part of the content.
         """
         queries = repeat(self.content_queries, "k w -> b k w", b=len(tokens))
-        hidden = self._run(queries, tokens, places, mask)
-        return self.to_content(hidden[:, : queries.shape[1]])  # type: ignore[no-any-return]
+        sequence = [queries, self._embed(tokens, places)]
+        counts = [mask.new_ones(queries.shape[:2]), mask]
+        if self.colours is not None and palette is not None:
+            sequence.append(self.colours(palette.colours))
+            counts.append(palette.mask)
+        hidden = self._run(sequence, counts).split([part.shape[1] for part in sequence], dim=1)
+        kept = [hidden[0], hidden[1][:, :detail], *hidden[2:]]
+        known = [counts[0], mask[:, :detail], *counts[2:]]
+        return Content(self.to_content(torch.cat(kept, dim=1)), torch.cat(known, dim=1), palette)
 
     def forward_motion(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
         """Motion of single frames.
@@ -76,13 +96,17 @@ class Encoder(nn.Module):
             Motion before quantization, (F, groups, group_width), each group about unit variance.
         """
         query = repeat(self.motion_query, "one w -> f one w", f=len(tokens))
-        hidden = self._run(query, tokens, places, mask)
+        hidden = self._run([query, self._embed(tokens, places)], [mask.new_ones(query.shape[:2]), mask])
         motion = rearrange(self.to_motion(hidden[:, 0]), "f (g w) -> f g w", g=self.groups)
         return nn.functional.layer_norm(motion.float(), motion.shape[-1:])
 
-    def _run(self, queries: Tensor, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
-        embedded = self.embed(tokens) + self.places[places]
-        sequence = torch.cat([queries.to(embedded.dtype), embedded], dim=1)
-        counts = torch.cat([mask.new_ones(queries.shape[:2]), mask], dim=1)
-        hidden: Tensor = self.stack(inputs_embeds=sequence, attention_mask=counts.to(sequence.dtype)).last_hidden_state
+    def _embed(self, tokens: Tensor, places: Tensor) -> Tensor:
+        embedded: Tensor = self.embed(tokens)
+        return embedded + self.places[places]
+
+    def _run(self, parts: list[Tensor], counts: list[Tensor]) -> Tensor:
+        """The stack over parts of a sequence, (B, L, width) each with bool (B, L) saying which tokens count."""
+        sequence = torch.cat([part.to(parts[-1].dtype) for part in parts], dim=1)
+        mask = torch.cat(counts, dim=1).to(sequence.dtype)
+        hidden: Tensor = self.stack(inputs_embeds=sequence, attention_mask=mask).last_hidden_state
         return hidden

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from bitpuppet.errors import BitpuppetError
 
+MAY_BE_ZERO = ("detail_frames", "encoder_heads", "encoder_width", "temporal_width")
+"""Settings that 0 switches off."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -19,10 +22,25 @@ class Preset:
     """Side of the square frame that the model sees, in pixels."""
     patch: int = 8
     """Side of a token's patch, in pixels (sprite codec) or latent cells (autoencoder codec); divides the canvas."""
+    codec: Literal["patch", "latent"] = "patch"
+    """What a frame becomes: lossless patches of its pixels, or latents of a pretrained image autoencoder (paper)."""
+    latent_channels: int = 4
+    """Channels of the autoencoder's latents."""
+    latent_scale: int = 8
+    """Pixels of a frame to one latent cell, along each side."""
     width: int = 256
-    """Width of the encoder and the denoiser."""
+    """Width of the denoiser."""
     heads: int = 4
-    """Attention heads of both."""
+    """Attention heads of the denoiser."""
+    encoder_width: int = 0
+    """Width of the encoder; 0 for that of the denoiser."""
+    encoder_heads: int = 0
+    """Attention heads of the encoder; 0 for those of the denoiser."""
+    reading: Literal["patches", "frames"] = "patches"
+    """What the encoder reads: the patches of frames, motion from each frame on its own; or clips with one token for
+    each frame, motion at the frames' outputs (paper)."""
+    clip_frames: int = 50
+    """Frames of a clip where the encoder reads clips: half are content, the other half is motion (paper: 50)."""
     encoder_blocks: int = 4
     """Blocks of the T5 encoder (paper: 12)."""
     denoiser_blocks: int = 6
@@ -35,8 +53,22 @@ class Preset:
     """Codewords of each group's codebook (paper: 32)."""
     group_width: int = 8
     """Values of one group, so motion has groups x group_width values a frame."""
-    bits_per_frame: float = 18.0
+    bits_per_frame: float = 12.0
     """Target of the rate control, in bits (paper: 160)."""
+    head: Literal["palette", "values"] = "palette"
+    """What the denoiser ends in: a choice among the character's own colours for each pixel, or the tokens' values."""
+    pixel_width: int = 16
+    """Values by which the palette head describes a pixel."""
+    detail_frames: int = 8
+    """Content frames whose own tokens stay part of the content, beside the K queries; 0 for none (paper)."""
+    reference: bool = True
+    """Whether the denoiser is given the content frame whose motion is nearest."""
+    temporal_width: int = 64
+    """Width of temporal attention; 0 for none."""
+    temporal_every: int = 2
+    """Spatial blocks from one temporal layer to the next."""
+    temporal_reach: int = 3
+    """Frames to each side that temporal attention looks at."""
     prediction: Literal["clean", "edm"] = "clean"
     """What the denoiser predicts: the clean frame itself, or EDM's mixture of clean frame and noise (paper)."""
     sigma_data: float = 0.7
@@ -47,6 +79,8 @@ class Preset:
     """Highest noise level."""
     sigma_last: float = 5.0
     """Lowest noise level of the sampler above zero, where more than one step is taken."""
+    sampler: Literal["euler", "heun"] = "euler"
+    """One evaluation of the denoiser a step, or EDM's second order: two but for the last step (paper)."""
     steps: int = 4
     """Sampling steps when the user names none."""
     content_frames: int = 64
@@ -55,26 +89,48 @@ class Preset:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if isinstance(value, bool) or (field.name in MAY_BE_ZERO and value == 0):
+                continue
             if isinstance(value, (int, float)) and value <= 0:
                 raise BitpuppetError(f"preset {self.name}: {field.name} is {value}, it must be above 0; correct it")
-        if self.canvas % self.patch:
+        if self.canvas % (self.patch * self.cell):
             raise BitpuppetError(
                 f"preset {self.name}: patch {self.patch} does not divide canvas {self.canvas}; correct it"
             )
-        if self.width % self.heads or self.width % 4:
+        for width, heads in ((self.width, self.heads), self.encoder_size):
+            if width % heads or width % 4:
+                raise BitpuppetError(
+                    f"preset {self.name}: width {width} must divide by heads {heads} and by 4; correct it"
+                )
+        if self.codec == "latent" and (self.head == "palette" or self.reading == "patches"):
             raise BitpuppetError(
-                f"preset {self.name}: width {self.width} must divide by heads {self.heads} and by 4; correct it"
+                f"preset {self.name}: latents have no palette and no empty patches; set head values, reading frames"
+            )
+        if self.reading == "frames" and (self.detail_frames or self.head == "palette" or self.clip_frames % 2):
+            raise BitpuppetError(
+                f"preset {self.name}: reading frames needs detail_frames 0, head values and an even clip_frames; "
+                "correct them"
             )
 
     @property
     def tokens(self) -> int:
         """Tokens of one frame."""
-        return (self.canvas // self.patch) ** 2
+        return (self.canvas // self.cell // self.patch) ** 2
+
+    @property
+    def cell(self) -> int:
+        """Pixels to a cell of what the patches are cut from, along each side."""
+        return self.latent_scale if self.codec == "latent" else 1
+
+    @property
+    def encoder_size(self) -> tuple[int, int]:
+        """Width and attention heads of the encoder."""
+        return self.encoder_width or self.width, self.encoder_heads or self.heads
 
     @property
     def token_width(self) -> int:
-        """Values of one token: the RGBA pixels of a patch."""
-        return 4 * self.patch**2
+        """Values of one token: the RGBA pixels or the latent cells of a patch."""
+        return (self.latent_channels if self.codec == "latent" else 4) * self.patch**2
 
     @property
     def motion_width(self) -> int:
@@ -101,6 +157,39 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "sprite64": Preset(),
+    "paper": Preset(
+        name="paper",
+        canvas=256,
+        patch=4,
+        codec="latent",
+        width=768,
+        heads=12,
+        encoder_width=512,
+        encoder_heads=8,
+        reading="frames",
+        clip_frames=50,
+        encoder_blocks=12,
+        denoiser_blocks=12,
+        content_tokens=32,
+        groups=64,
+        codewords=32,
+        group_width=8,
+        bits_per_frame=160.0,
+        head="values",
+        detail_frames=0,
+        reference=False,
+        temporal_width=768,
+        temporal_every=1,
+        temporal_reach=24,
+        prediction="edm",
+        sigma_data=1.0,
+        sigma_min=0.002,
+        sigma_max=80.0,
+        sigma_last=0.002,
+        sampler="heun",
+        steps=18,
+        content_frames=25,
+    ),
     "tiny": Preset(
         name="tiny",
         canvas=64,
@@ -108,14 +197,19 @@ PRESETS: Mapping[str, Preset] = {
         width=64,
         heads=2,
         encoder_blocks=1,
-        denoiser_blocks=1,
+        denoiser_blocks=2,
         content_tokens=4,
+        detail_frames=2,
+        temporal_width=16,
         groups=4,
         codewords=8,
         bits_per_frame=8.0,
     ),
 }
-"""`tiny` has no weights: tests train it for a few steps."""
+"""`paper` has the paper's sizes: T5 of 12 x 512 x 8, 64 groups of 32 codewords, 160 bits a frame, DiT-B/4 with temporal
+layers, clips of 50 frames. It has no weights, since training it takes GPUs (docs/training.md). What the paper leaves
+open is ours: 256 pixels, K = 32 content queries, motion of 512 values, and a temporal layer after every spatial block
+that sees the whole half of a clip. `tiny` has no weights either: tests train it for a few steps."""
 
 
 def find_preset(name: str) -> Preset:

@@ -75,6 +75,17 @@ class GroupQuantizer(nn.Module):
         return rearrange(self.codebooks[groups, indices], "f g w -> f (g w)")
 
     @torch.no_grad()
+    def mix(self, first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+        """Motion tokens between motion tokens: int64 (F, groups), twice, and shares (F,) of the second, 0..1.
+
+        Codewords are mixed as vectors, and each group takes the codeword nearest to the mixture.
+        """
+        books = self.codebooks.float()
+        groups = torch.arange(books.shape[0], device=first.device)
+        mixed = torch.lerp(books[groups, first], books[groups, second], share[:, None, None].float())
+        return self._distances(mixed).argmin(dim=-1)
+
+    @torch.no_grad()
     def observe(self, indices: Tensor, weight: float = 0.01) -> None:
         """Move the stored token statistics towards the histogram of motion tokens (F, groups)."""
         histogram = functional.one_hot(indices, self.usage.shape[1]).float().mean(dim=0)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.codec import Codec
 from bitpuppet.model.preset import Preset, find_preset
 
 SHIPPED = Path(__file__).parent.parent / "weights"
@@ -36,16 +37,17 @@ def save_weights(path: Path, state: Mapping[str, Tensor], preset: Preset, made_b
 
 
 def load_model(
-    preset_name: str, path: Path | None = None, device: torch.device | None = None
+    preset_name: str, path: Path | None = None, device: torch.device | None = None, codec: Codec | None = None
 ) -> BitrateControlledDiffusion:
     """Build a preset's model and load its weights.
 
     Args:
         path: a weights file; None for the one that ships with the package.
         device: where the model is to run; None for the CPU.
+        codec: for presets whose codec is no part of the package; None for the others.
 
     Raises:
-        BitpuppetError: the preset is unknown or the file is missing, damaged or of another preset.
+        BitpuppetError: the preset is unknown or lacks its codec, or the file is missing, damaged or of another preset.
     """
     preset = find_preset(preset_name)
     source = path or SHIPPED / f"{preset.name}.safetensors"
@@ -67,7 +69,7 @@ def load_model(
         raise BitpuppetError(f"{source}: not a readable weights file of this version ({error})") from error
     if stored.name != preset.name:
         raise BitpuppetError(f"{source}: weights of preset {stored.name}, not of {preset.name}; name another file")
-    model = BitrateControlledDiffusion(stored)
+    model = BitrateControlledDiffusion(stored, codec)
     misfits = find_misfits(model.state_dict(), state)
     if misfits:
         raise BitpuppetError(

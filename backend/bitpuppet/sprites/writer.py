@@ -112,6 +112,16 @@ def check_strip_path(path: str | Path) -> None:
     _check_target(path, (".png",))
 
 
+def write_bytes(data: bytes, path: str | Path, suffixes: tuple[str, ...]) -> None:
+    """Write a file of another kind in the same way; its name ends in one of `suffixes`, such as (".json",)."""
+    _replace(_check_target(path, suffixes), data)
+
+
+def check_path(path: str | Path, suffixes: tuple[str, ...]) -> None:
+    """Raise BitpuppetError when `write_bytes` could not write to `path`."""
+    _check_target(path, suffixes)
+
+
 def _check_target(path: str | Path, suffixes: tuple[str, ...]) -> Path:
     target = Path(path)
     if target.is_dir():

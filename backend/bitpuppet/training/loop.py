@@ -7,16 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 from torch.optim import AdamW, Muon, Optimizer
 
-from bitpuppet.data.mixture import Mixture
+from bitpuppet.data.mixture import PairBatch
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.codec import Codec
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.weights import find_misfits, load_model
 from bitpuppet.training.checkpoint import (
@@ -26,7 +27,7 @@ from bitpuppet.training.checkpoint import (
     restore_optimizer,
     split_parameters,
 )
-from bitpuppet.training.objective import CrossDriving, as_tensors
+from bitpuppet.training.objective import CrossDriving, TensorBatch
 from bitpuppet.training.recipe import Recipe
 
 
@@ -38,6 +39,16 @@ class Progress:
     steps: int
     seconds_per_step: float
     measures: dict[str, float]
+
+
+class BatchSource(Protocol):
+    """What a run learns from; `Mixture` is one."""
+
+    def draw(
+        self, step: int, pairs: int, content_frames: int, target_frames: int, *, in_order: bool = False
+    ) -> PairBatch:
+        """The batch of one step; the same for the same numbers."""
+        ...
 
 
 Watch = Callable[[Progress], None]
@@ -53,9 +64,10 @@ class Trainer:
         self,
         preset: Preset,
         recipe: Recipe,
-        mixture: Mixture,
+        mixture: BatchSource,
         folder: Path,
         *,
+        codec: Codec | None = None,
         compile_model: bool = False,
         cpu: bool = False,
     ) -> None:
@@ -63,7 +75,8 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         self.accelerator = Accelerator(mixed_precision="bf16", cpu=cpu)
         torch.manual_seed(recipe.seed)
-        self.model = BitrateControlledDiffusion(preset)
+        self.model = BitrateControlledDiffusion(preset, codec)
+        self.model.denoiser.temporal_blocks.requires_grad_(recipe.temporal)
         self.objective = CrossDriving(self.model, recipe)
         self.optimizers = make_optimizers(self.model, recipe)
         self.average = MovingAverage(dict(self.model.named_parameters()), recipe.ema)
@@ -82,7 +95,7 @@ class Trainer:
             BitpuppetError: there is no usable checkpoint, or it was made with other sizes.
         """
         checkpoint = Checkpoint.read(self.checkpoint_file)
-        if checkpoint.settings["preset"] != self.preset.to_metadata():
+        if Preset.from_metadata(checkpoint.settings["preset"]) != self.preset:
             raise BitpuppetError(f"{self.checkpoint_file}: made with other preset settings; train in another folder")
         self.model.load_state_dict(checkpoint.model)
         self.average.values = {name: checkpoint.ema[name].clone() for name in self.average.values}
@@ -96,7 +109,7 @@ class Trainer:
         Raises:
             BitpuppetError: the file cannot be used, or has other sizes.
         """
-        loaded = load_model(self.preset.name, weights)
+        loaded = load_model(self.preset.name, weights, codec=self.model.codec)
         misfits = find_misfits(self.model.state_dict(), loaded.state_dict())
         if misfits:
             raise BitpuppetError(f"{weights}: made with other sizes ({misfits[0]}); start from other weights")
@@ -145,7 +158,7 @@ class Trainer:
 
     def averaged_model(self) -> BitrateControlledDiffusion:
         """A copy of the model with the averaged weights, for evaluation."""
-        model = BitrateControlledDiffusion(self.preset).to(self.accelerator.device)
+        model = BitrateControlledDiffusion(self.preset, self.model.codec).to(self.accelerator.device)
         model.load_state_dict(self.model.state_dict() | self.average.values)  # the average has no buffers
         return model.eval().requires_grad_(False)
 
@@ -155,13 +168,17 @@ class Trainer:
         # Chance depends on the step alone, so that a resumed run repeats itself bit for bit.
         torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 64 + rank)
         batch = self.mixture.draw(
-            self.step * accelerator.num_processes + rank, recipe.pairs, recipe.content_frames, recipe.target_frames
+            self.step * accelerator.num_processes + rank,
+            recipe.pairs,
+            recipe.content_frames,
+            recipe.target_frames,
+            in_order=recipe.temporal,
         )
         rate = recipe.rate_at(self.step)
         for optimizer, base in zip(self.optimizers, (recipe.muon_rate, recipe.adam_rate), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate
-        losses = objective(*as_tensors(batch, accelerator.device), recipe.sharpness_at(self.step))
+        losses = objective(TensorBatch.from_arrays(batch, accelerator.device), recipe.sharpness_at(self.step))
         accelerator.backward(losses.total)
         norm: Tensor = accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
         for optimizer in optimizers:

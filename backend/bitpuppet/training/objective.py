@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from bitpuppet.data.mixture import PairBatch
+from bitpuppet.data.mixture import UNKNOWN, PairBatch
 from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens, take_tokens
 from bitpuppet.model.codec import PatchCodec
-from bitpuppet.model.diffusion import Predict, denoise, draw_noise_levels, loss_weight
+from bitpuppet.model.content import Content, Palette
+from bitpuppet.model.denoiser import Memory
+from bitpuppet.model.diffusion import (
+    Predict,
+    denoise,
+    draw_edm_levels,
+    draw_noise_levels,
+    edm_weight,
+    loss_weight,
+    precondition,
+)
+from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.quantizer import hard_entropy_bits
+from bitpuppet.model.reference import References
 from bitpuppet.training.recipe import Recipe
 
 
@@ -22,7 +35,8 @@ class Losses(NamedTuple):
     total: Tensor
     diffusion: Tensor
     at_max: Tensor
-    """Squared error at sigma_max, where only content and motion help."""
+    """Error at sigma_max, where only content and motion help: share of wrong foreground pixels with the palette head,
+    squared error without it."""
     soft_bits: Tensor
     hard_bits: float
 
@@ -38,40 +52,63 @@ class CrossDriving(nn.Module):
         self.model = model
         self.recipe = recipe
 
-    def forward(self, content: Tensor, shown: Tensor, target: Tensor, sharpness: float) -> Losses:
-        """Losses of a batch: content uint8 (B, N, H, W, 4), shown bool (B, N), target uint8 (B, T, H, W, 4)."""
+    def forward(self, batch: TensorBatch, sharpness: float) -> Losses:
+        """Losses of a batch."""
         model, recipe = self.model, self.recipe
-        memory = model.denoiser.remember(self._encode_content(content, shown))
+        content = self._encode_content(batch, sharpness)
+        memory = model.denoiser.remember(content)
 
-        clean = model.codec.encode(rearrange(target, "b t h w c -> (b t) h w c"))
-        seen = pick_tokens(clean, min(recipe.encoder_tokens, model.preset.tokens), shuffle=True)
-        quantized = model.quantizer(model.encoder.forward_motion(*seen), sharpness, sample=True)
+        clips = len(batch.target)
+        clean = model.codec.encode(rearrange(batch.target, "b t h w c -> (b t) h w c"))
+        quantized = model.quantizer(self._encode_motion(clean, clips), sharpness, sample=True)
 
         model.quantizer.observe(quantized.indices)
 
-        rebuilt = pick_blindly(clean, min(recipe.denoiser_tokens, model.preset.tokens))
-        sigma = draw_noise_levels(model.preset, len(clean), recipe.share_at_max, clean.device)
+        rebuilt = pick_blindly(clean, min(recipe.denoiser_tokens, model.preset.tokens), clips)
+        if recipe.edm:
+            sigma = draw_edm_levels(model.preset, len(clean), clean.device)
+        else:
+            sigma = draw_noise_levels(model.preset, len(clean), recipe.share_at_max, clean.device)
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
-            return model.denoiser(tokens, level, quantized.motion, memory, rebuilt.places)  # type: ignore[no-any-return]
+            return model.denoiser(  # type: ignore[no-any-return]
+                tokens, level, quantized.motion, memory, rebuilt.places, temporal=recipe.temporal
+            )
 
-        start = self._guess_start(predict, rebuilt.tokens)
+        start = self._guess_start(predict, memory, rebuilt.tokens)
         noisy = start + sigma[:, None, None] * torch.randn_like(start)
 
-        error = denoise(model.preset, predict, noisy, sigma) - rebuilt.tokens
-        diffusion = (loss_weight(model.preset, sigma) * soften(error).mean(dim=(1, 2))).mean()
-        squared = error.detach().square().mean(dim=(1, 2))
+        c = precondition(model.preset, sigma)
+        prediction = predict(c.scale * noisy, c.noise)
+        if content.palette is None:
+            error = c.skip * noisy + c.out * prediction.float() - rebuilt.tokens
+            squared = error.square().mean(dim=(1, 2))
+            if recipe.edm:
+                diffusion = (edm_weight(model.preset, sigma) * squared).mean()
+            else:
+                diffusion = (loss_weight(model.preset, sigma) * soften(error).mean(dim=(1, 2))).mean()
+            wrong = squared.detach()
+        else:
+            wanted = rearrange(
+                batch.wanted,
+                "b t (h p) (w q) -> (b t) (h w) (p q)",
+                p=model.preset.patch,
+                q=model.preset.patch,
+            )
+            wanted = torch.gather(wanted, 1, repeat(rebuilt.places, "f l -> f l n", n=wanted.shape[-1]))
+            score = score_colours(prediction, rearrange(wanted, "f l n -> f (l n)").long())
+            diffusion, wrong = score.loss, score.wrong
         at_max = sigma >= model.preset.sigma_max
         return Losses(
-            total=diffusion + RATE_SCALE * model.quantizer.rate_loss(quantized.bits),
+            total=diffusion + recipe.rate_scale * model.quantizer.rate_loss(quantized.bits),
             diffusion=diffusion.detach(),
-            at_max=(squared * at_max).sum() / at_max.sum().clamp(min=1),
+            at_max=(wrong * at_max).sum() / at_max.sum().clamp(min=1),
             soft_bits=quantized.bits.detach(),
             hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
         )
 
     @torch.no_grad()
-    def _guess_start(self, predict: Predict, clean: Tensor) -> Tensor:
+    def _guess_start(self, predict: Predict, memory: Memory, clean: Tensor) -> Tensor:
         """What noise is added to: the clean tokens, or for a share of the frames the model's own first guess.
 
         A sampler with few steps jumps from pure noise to the model's guess plus a little noise, not to a clean frame
@@ -79,40 +116,89 @@ class CrossDriving(nn.Module):
         """
         if not self.recipe.share_guessed:
             return clean
-        sigma = clean.new_full((len(clean),), self.model.preset.sigma_max)
-        guess = denoise(self.model.preset, predict, sigma[:, None, None] * torch.randn_like(clean), sigma)
+        model = self.model
+
+        def read_out(tokens: Tensor, level: Tensor) -> Tensor:
+            return model.denoiser.read_out(predict(tokens, level), memory)
+
+        sigma = clean.new_full((len(clean),), model.preset.sigma_max)
+        guess = denoise(model.preset, read_out, sigma[:, None, None] * torch.randn_like(clean), sigma)
         guessed = torch.rand(len(clean), device=clean.device) < self.recipe.share_guessed
         return torch.where(guessed[:, None, None], guess, clean)
 
-    def _encode_content(self, content: Tensor, shown: Tensor) -> Tensor:
-        clips = len(content)
-        tokens = self.model.codec.encode(rearrange(content, "b n h w c -> (b n) h w c"))
-        picked = pick_tokens(tokens, min(self.recipe.encoder_tokens, self.model.preset.tokens), shuffle=True)
+    def _encode_motion(self, clean: Tensor, clips: int) -> Tensor:
+        encoder, tokens = self.model.encoder, min(self.recipe.encoder_tokens, self.model.preset.tokens)
+        if isinstance(encoder, FrameEncoder):
+            return encoder.forward_motion(rearrange(clean, "(b t) n d -> b t n d", b=clips))
+        return encoder.forward_motion(*pick_tokens(clean, tokens, shuffle=True))
+
+    def _encode_content(self, batch: TensorBatch, sharpness: float) -> Content:
+        model, recipe = self.model, self.recipe
+        clips = len(batch.content)
+        tokens = model.codec.encode(rearrange(batch.content, "b n h w c -> (b n) h w c"))
+        if isinstance(model.encoder, FrameEncoder):
+            return model.encoder.forward_content(rearrange(tokens, "(b n) l d -> b n l d", b=clips), batch.shown)
+        picked = pick_tokens(tokens, min(recipe.encoder_tokens, model.preset.tokens), shuffle=True)
+        references = None
+        if model.preset.reference:
+            with torch.no_grad():
+                motion = model.quantizer(model.encoder.forward_motion(*picked), sharpness).motion
+            frames, motion = (rearrange(part, "(b n) ... -> b n ...", b=clips) for part in (tokens, motion))
+            numbers = torch.where(batch.numbers == UNKNOWN, 0, batch.numbers)
+            references = References(frames, motion, batch.shown, numbers)
         tokens, places, mask = (rearrange(part, "(b n) l ... -> b (n l) ...", b=clips) for part in picked)
-        mask = mask & repeat(shown, "b n -> b (n l)", l=picked.mask.shape[1])
-        return self.model.encoder.forward_content(tokens, places, mask)
+        mask = mask & repeat(batch.shown, "b n -> b (n l)", l=picked.mask.shape[1])
+        palette = None
+        if model.preset.head == "palette":
+            palette = Palette.from_rgb(batch.colours, batch.counts)
+        detail = mask.shape[1] if model.preset.detail_frames else 0
+        content = model.encoder.forward_content(tokens, places, mask, palette, detail=detail)
+        return content._replace(references=references)
 
 
-RATE_SCALE = 0.1
-"""The paper's weights hold for a latent loss near 1; ours, on pixels in -1..1, ends a hundred times lower."""
+class ColourScore(NamedTuple):
+    """How well colours were chosen."""
+
+    loss: Tensor
+    """Cross entropy in nats, mean over the pixels whose colour is known; a scalar with gradient."""
+    wrong: Tensor
+    """Share of the foreground pixels of each frame whose colour got less than half of the probability, (F,)."""
 
 
-def pick_blindly(tokens: Tensor, count: int) -> Picked:
-    """Keep `count` tokens of each frame by chance, more often those that many frames of the batch use.
+def score_colours(logits: Tensor, wanted: Tensor) -> ColourScore:
+    """Compare choices with the target.
+
+    Args:
+        logits: (F, S, P).
+        wanted: int64 (F, S), as `PairBatch.wanted` counts colours.
+    """
+    losses = nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none", ignore_index=UNKNOWN)
+    losses = losses.reshape(wanted.shape)
+    known = wanted != UNKNOWN
+    foreground = known & (wanted > 0)
+    wrong = foreground & (losses.detach() > math.log(2))
+    return ColourScore(losses.sum() / known.sum().clamp(min=1), wrong.sum(dim=1) / foreground.sum(dim=1).clamp(min=1))
+
+
+def pick_blindly(tokens: Tensor, count: int, clips: int) -> Picked:
+    """Keep `count` tokens by chance, the same for all frames of a clip, more often those that many frames use.
 
     What is kept must not depend on the frame itself: a denoiser that only ever gets the tokens under the true
     silhouette reads the pose from their places instead of from the motion, and draws all arms at once when it gets
     all places.
 
     Args:
-        tokens: (F, N, D) from `PatchCodec`.
+        tokens: (F, N, D) from `PatchCodec`, F = clips x frames per clip.
         count: 1..N.
+        clips: how many clips the frames belong to.
     """
+    if count == tokens.shape[1]:
+        return take_tokens(tokens, torch.arange(count, device=tokens.device).expand(len(tokens), -1))
     occupied = PatchCodec.occupied(tokens)
-    chance = (occupied.float().mean(dim=0) + 0.1).log().expand(occupied.shape)
+    chance = (occupied.float().mean(dim=0) + 0.1).log().expand(clips, -1)
     gumbel = -torch.log(-torch.log(torch.rand_like(chance).clamp(1e-9, 1 - 1e-7)))
     places = torch.topk(chance + gumbel, count, dim=1).indices
-    return take_tokens(tokens, places)
+    return take_tokens(tokens, repeat(places, "b l -> (b t) l", t=len(tokens) // clips))
 
 
 def soften(error: Tensor, knee: float = 0.05) -> Tensor:
@@ -124,7 +210,19 @@ def soften(error: Tensor, knee: float = 0.05) -> Tensor:
     return (error.square() + knee**2).sqrt() - knee
 
 
-def as_tensors(batch: PairBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Content, shown and target of a batch as tensors on the device."""
-    content, shown, target = (torch.from_numpy(part).to(device) for part in (batch.content, batch.shown, batch.target))
-    return content, shown, target
+class TensorBatch(NamedTuple):
+    """A `PairBatch` as tensors on a device, see there."""
+
+    content: Tensor
+    shown: Tensor
+    target: Tensor
+    colours: Tensor
+    counts: Tensor
+    wanted: Tensor
+    numbers: Tensor
+
+    @classmethod
+    def from_arrays(cls, batch: PairBatch, device: torch.device) -> TensorBatch:
+        """Copy a batch to the device."""
+        parts = (batch.content, batch.shown, batch.target, batch.colours, batch.counts, batch.wanted, batch.numbers)
+        return cls(*(torch.from_numpy(part).to(device) for part in parts))

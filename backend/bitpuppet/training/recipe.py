@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import FINAL_SHARPNESS
+
+PAPER_BATCH = 32
+"""Clips of a step, over all devices (paper)."""
+PAPER_EPOCHS = (30, 15)
+"""Rounds through all clips without temporal layers, then with them (paper)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a preset is trained. The defaults are those of the shipped `sprite64`."""
 
-    steps: int = 3400
+    steps: int = 4000
     """Length of the run, in optimizer steps."""
     pairs: int = 32
     """Characters in a step, on each device."""
-    content_frames: int = 4
+    content_frames: int = 6
     """Most content frames of a pair; one to this many are shown."""
     target_frames: int = 6
     """Frames of a pair that are rebuilt."""
@@ -24,6 +31,10 @@ class Recipe:
     """Tokens of a frame that the encoder looks at, those that show something first."""
     denoiser_tokens: int = 44
     """Tokens of a frame that are rebuilt, chosen without regard to what the frame shows."""
+    temporal: bool = False
+    """The second stage (paper): targets are stretches of an animation, and temporal attention learns."""
+    edm: bool = False
+    """EDM's own noise levels, loss weight and squared error (paper), instead of those that sprites need."""
     share_at_max: float = 0.8
     """Share of noise levels at sigma_max."""
     share_guessed: float = 0.0
@@ -32,6 +43,8 @@ class Recipe:
     """Learning rate of the matrices inside the blocks (Muon, scaled as AdamW's)."""
     adam_rate: float = 1e-3
     """Learning rate of all other parameters (AdamW)."""
+    rate_scale: float = 0.2
+    """Factor of the rate loss. The paper's weight is for a loss near 1 on latents."""
     warmup: int = 100
     """Steps of linear warm-up."""
     cooldown: float = 0.33
@@ -42,7 +55,7 @@ class Recipe:
     """Largest norm of the gradient."""
     ema: float = 0.997
     """Decay of the moving average of the weights, which is what ships."""
-    sharpness: tuple[float, float] = (0.8, FINAL_SHARPNESS)
+    sharpness: tuple[float, float] = (1.1, FINAL_SHARPNESS)
     """alpha of the quantizer before and at the end of the cool-down.
 
     Above 2 nearly every assignment is certain, and no gradient is left to part two poses that share a codeword.
@@ -64,3 +77,34 @@ class Recipe:
         low, high = self.sharpness
         left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
         return low + (high - low) * (1 - min(1.0, left))
+
+
+def make_paper_recipe(preset: Preset, clips: int, devices: int = 1, *, temporal: bool = False) -> Recipe:
+    """How the paper trains: batches of 32 clips, half of each clip for content and half for motion.
+
+    The paper's batch, epochs and rate weight; optimizers, learning rates and alpha are ours, since the paper's are not
+    known to us.
+
+    Args:
+        preset: reads frames; its `clip_frames` is the length of a clip.
+        clips: how many clips there are, 1 or more.
+        devices: processes that share a batch, 1 or more; with more than 32 each still takes one clip.
+        temporal: the second stage, 15 epochs with temporal layers, instead of the first, 30 epochs without.
+    """
+    pairs = max(1, PAPER_BATCH // devices)
+    steps = math.ceil(PAPER_EPOCHS[temporal] * clips / (pairs * devices))
+    half = preset.clip_frames // 2
+    return Recipe(
+        steps=steps,
+        pairs=pairs,
+        content_frames=half,
+        target_frames=half,
+        denoiser_tokens=preset.tokens,
+        temporal=temporal,
+        edm=True,
+        muon_rate=1e-3,
+        adam_rate=2e-4,
+        rate_scale=1.0,
+        warmup=max(1, min(1000, steps // 10)),
+        ema=0.9999,
+    )

@@ -1,0 +1,122 @@
+"""References: the content frames whose motion is nearest to the motion that is asked for.
+
+What K vectors say about a garment that training never showed is not enough to draw it. The nearest frames of the same
+character are often most of the answer: they enter the denoiser beside the noisy frame ("concatenated to the noisy
+input", as the paper does with content), and the palette head can point at their pixels. Which frames are nearest
+follows from quantized motion alone, so nothing passes that the bitrate does not count.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from bitpuppet.model.content import HIDDEN
+
+NEAREST = 2
+"""Frames that are taken. More than one, so that the choice has a gradient: motion moves towards the better one."""
+SHIFT = 2
+"""Pixels to each side by which a token may point beside its own place, as block motion in a video codec."""
+SHIFTS = (2 * SHIFT + 1) ** 2
+
+
+class Nearest(NamedTuple):
+    """Which frames were taken, for F frames that are asked for."""
+
+    frames: Tensor
+    """Numbers of content frames, nearest first, int64 (F, NEAREST) or fewer where there are fewer."""
+    weights: Tensor
+    """Of the same shape; they add up to 1."""
+
+
+class References(NamedTuple):
+    """The content frames of B characters, to choose references from."""
+
+    tokens: Tensor
+    """Clean tokens, (B, N, tokens, D)."""
+    motion: Tensor
+    """Quantized motion, (B, N, motion_width)."""
+    mask: Tensor
+    """Which frames count, bool (B, N)."""
+    numbers: Tensor | None
+    """The palette entry of each pixel, uint8 (B, N, H, W); None without a palette."""
+
+    def find_nearest(self, motion: Tensor, closeness: Tensor) -> Nearest:
+        """The frames of each clip that are nearest to quantized motion (F, motion_width) of B clips.
+
+        Args:
+            motion: codewords side by side.
+            closeness: how fast the weight of a frame falls with the squared distance, a scalar.
+        """
+        wanted = rearrange(motion.float(), "(b t) w -> b t 1 w", b=len(self.motion))
+        distances = (wanted - self.motion.float()[:, None]).square().sum(dim=-1)  # no product: bfloat16 is coarse
+        distances = rearrange(distances - self.mask.logical_not()[:, None] * HIDDEN, "b t n -> (b t) n")
+        taken = torch.topk(distances, min(NEAREST, distances.shape[1]), dim=1, largest=False)
+        return Nearest(taken.indices, torch.softmax(-closeness * taken.values, dim=1))
+
+    def mix_tokens(self, nearest: Nearest, places: Tensor | None) -> Tensor:
+        """The mean of the nearest frames' tokens, (F, L, D), at `places` (F, L) or at all places."""
+        clips = self._clips(nearest)
+        if places is None:
+            tokens = self.tokens[clips, nearest.frames]
+        else:
+            tokens = self.tokens[clips[:, :, None], nearest.frames[:, :, None], places[:, None]]
+        return (tokens * nearest.weights[:, :, None, None]).sum(dim=1)
+
+    def take_numbers(self, nearest: Nearest, places: Tensor | None, patch: int) -> Tensor:
+        """Palette entries that each pixel may point at.
+
+        Returns:
+            int64 (F, L * pixels, frames * SHIFTS); beyond the canvas all is transparent.
+        """
+        if self.numbers is None:
+            raise ValueError("pointing at pixels needs a palette")
+        frames = nn.functional.pad(self.numbers[self._clips(nearest), nearest.frames], (SHIFT, SHIFT, SHIFT, SHIFT))
+        windows = frames.unfold(2, patch + 2 * SHIFT, patch).unfold(3, patch + 2 * SHIFT, patch)
+        windows = rearrange(windows, "f r h w a b -> f (h w) r a b")
+        if places is not None:
+            windows = windows[torch.arange(len(places), device=places.device)[:, None], places]
+        shifted = windows.unfold(3, patch, 1).unfold(4, patch, 1)
+        return rearrange(shifted, "f l r y x p q -> f (l p q) (r y x)").long()
+
+    def _clips(self, nearest: Nearest) -> Tensor:
+        """Which clip each frame belongs to, (F, 1)."""
+        frames = len(nearest.frames) // len(self.tokens)
+        return torch.arange(len(self.tokens), device=self.tokens.device).repeat_interleave(frames)[:, None]
+
+
+class Pointer(nn.Module):
+    """For each pixel how strongly, and for each token from which shifts, the references' colours are asked for.
+
+    It starts by asking for the pixels at the same place.
+    """
+
+    def __init__(self, width: int, patch: int) -> None:
+        super().__init__()
+        self.pixels = patch**2
+        self.ask = nn.Linear(width, self.pixels + NEAREST * SHIFTS)
+        nn.init.zeros_(self.ask.weight)
+        nn.init.zeros_(self.ask.bias)
+        with torch.no_grad():
+            self.ask.bias[: self.pixels] = 2.0
+            self.ask.bias[self.pixels + SHIFTS // 2 :: SHIFTS] = 4.0
+
+    def forward(self, hidden: Tensor, logits: Tensor, nearest: Nearest, numbers: Tensor) -> Tensor:
+        """Add the votes for the references' colours to logits.
+
+        Args:
+            hidden: (F, L, width).
+            logits: (F, L * pixels, P).
+            nearest: from `References.find_nearest`.
+            numbers: from `References.take_numbers`.
+        """
+        frames = nearest.frames.shape[1]
+        asked = self.ask(hidden).float()
+        strength, shifts = asked[..., : self.pixels], asked[..., self.pixels : self.pixels + frames * SHIFTS]
+        chances = torch.softmax(rearrange(shifts, "f l (r s) -> f l r s", r=frames), dim=-1)
+        chances = rearrange(chances * nearest.weights[:, None, :, None], "f l r s -> f l 1 (r s)")
+        votes = rearrange(strength[..., None] * chances, "f l n s -> f (l n) s")
+        return logits.float().scatter_add(-1, numbers, votes)

@@ -1,0 +1,375 @@
+"""All jobs and what may happen to them: the only place that changes a job's state.
+
+What is told to a client is on disk before. Where the disk refuses, nothing new is taken or begun; results that are
+finished by then stay in memory, can be fetched, and are written as soon as there is room.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bitpuppet.server.clock import Clock
+from bitpuppet.server.queue import find_positions, order_jobs
+from bitpuppet.server.record import MAX_ATTEMPTS, Job
+from bitpuppet.server.refusal import Refusal
+from bitpuppet.server.settings import Settings
+from bitpuppet.server.shelf import Shelf
+from bitpuppet.server.store import Store, StoreClock, StoreError
+from bitpuppet_client import wire
+from bitpuppet_client.jobs import PARAMS, Array, ExtendParams, Parts
+from bitpuppet_client.messages import JobStatus, Submit, shorten
+from bitpuppet_client.schema import read_object, write_object
+
+_LOG = logging.getLogger(__name__)
+BUSY_SECONDS = 5.0
+"""When a client may try again after the queue was full."""
+
+
+class Ledger:
+    """The jobs of one store. One thread uses it."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Open the store and put the jobs of a server that died back into the queue.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        self.settings, self.clock = settings, clock
+        self.store = Store(settings.store)
+        self.shelf = Shelf(settings, self.store)
+        self.time = StoreClock(self.store, clock.steady())
+        self.live: dict[str, Job] = {job.id: job for job in self.store.list_unfinished()}
+        """Jobs that are not final."""
+        self.changed: dict[str, Job] = {}
+        """Jobs whose state or step changed since somebody emptied this."""
+        self.problem: str | None = None
+        """Why the store refuses to take more, if it does."""
+        self._unsaved: dict[str, Job] = {}
+        self._positions: Mapping[str, int] | None = None
+        self._recover()
+
+    def close(self) -> None:
+        """Write what can be written, and close the store."""
+        self.flush()
+        self.store.close()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether results or states wait for room on the disk: nothing new may begin."""
+        return bool(self.shelf.is_waiting or self._unsaved)
+
+    def list_queued(self) -> list[Job]:
+        """Waiting jobs in the order in which they will run."""
+        return order_jobs(self.live.values())
+
+    def list_running(self) -> list[Job]:
+        """Jobs that a worker has."""
+        return [job for job in self.live.values() if job.state == "running"]
+
+    def find(self, jobs: Sequence[str]) -> dict[str, Job]:
+        """Those of the jobs that there are. Raises StoreError."""
+        found = {job: self.live.get(job) or self._unsaved.get(job) for job in jobs}
+        missing = [job for job, record in found.items() if record is None]
+        stored = self.store.find(missing) if missing else {}
+        return {job: record for job in jobs if (record := found[job] or stored.get(job)) is not None}
+
+    def get(self, job: str) -> Job:
+        """One job. Raises Refusal when there is none."""
+        record = self.find([job]).get(job)
+        if record is None:
+            raise Refusal("unknown_job", "there is no such job here, or its result has expired; submit it", job=job)
+        return record
+
+    def list_page(self, states: Sequence[str], limit: int, before: int | None) -> list[Job]:
+        """Jobs, newest first: see `Store.list_page`. Raises StoreError."""
+        page = self.store.list_page(states, limit, before)
+        return [self._unsaved.get(job.id) or self.live.get(job.id) or job for job in page]
+
+    def describe(self, job: Job) -> JobStatus:
+        """What clients are told of a job."""
+        position = None
+        if job.state == "queued":
+            if self._positions is None:
+                self._positions = find_positions(self.list_queued())
+            position = self._positions.get(job.id)
+        return job.to_status(position=position, now=self.clock.steady())
+
+    def submit(self, submit: Submit) -> tuple[Job, bool]:
+        """Take a job; also whether it was here before.
+
+        Raises:
+            Refusal: another job has this id, too many wait, or the store is full.
+        """
+        digest = wire.digest(submit)
+        known = self.find([submit.job]).get(submit.job)
+        if known is not None:
+            if known.digest != digest:
+                raise Refusal("conflict", "another job has this id already; make a new id for each job", job=submit.job)
+            return known, True
+        waiting = sum(job.state == "queued" for job in self.live.values())
+        if waiting >= self.settings.limits.queued_jobs:
+            raise Refusal(
+                "busy",
+                f"{waiting} jobs wait already, that is the limit; wait until some are done",
+                job=submit.job,
+                retry_after=BUSY_SECONDS,
+            )
+        if self.is_stuck:
+            raise Refusal("store_full", self.problem or "the server's disk is full; make room on it", job=submit.job)
+        sent = sum(array.nbytes for array in submit.parts.values())
+        self.shelf.make_room(sent + _expect_bytes(submit), submit.job)
+        job = Job(
+            id=submit.job,
+            kind=submit.params.kind,
+            model=getattr(submit.params, "model", ""),
+            params=json.dumps(write_object(submit.params)),
+            digest=digest,
+            priority=submit.priority,
+            created=self.clock.wall(),
+            input_bytes=0,
+            frames=_expect_frames(submit),
+            queued_at=self.clock.steady(),
+        )
+        try:
+            self.shelf.put_input(job, submit.parts)
+            self.store.insert(job)
+        except StoreError as error:
+            self.shelf.drop_input(job.id, job.input_bytes)
+            self._tell(error)
+            raise Refusal("store_full", error.told, job=job.id) from error
+        self.live[job.id] = job
+        self._note(job)
+        return job, False
+
+    def load(self, job: Job, *, previews: bool) -> Submit:
+        """A waiting job as it was submitted. Raises StoreError or ProtocolError when that cannot be read any more."""
+        params = read_object(PARAMS[job.kind], json.loads(job.params), "the stored job")
+        return Submit(job.id, params, self.shelf.read_input(job), job.priority, previews)
+
+    def begin(self, jobs: Sequence[Job]) -> bool:
+        """Note that a worker gets jobs, before it gets them: whoever kills it is known afterwards.
+
+        Returns:
+            Whether this could be written; if not, the jobs must not run.
+        """
+        before = [(job, job.state, job.attempts, job.started) for job in jobs]
+        now = self.clock.steady()
+        try:
+            for job in jobs:
+                job.state, job.attempts, job.started = "running", job.attempts + 1, self.clock.wall()
+                job.step, job.steps, job.begun, job.heard = 0, 0, now, now
+                self.store.update(job)
+        except StoreError as error:
+            self._tell(error)
+            for job, state, attempts, started in before:
+                job.state, job.attempts, job.started = state, attempts, started
+                self._unsaved[job.id] = job
+            return False
+        for job in jobs:
+            self._note(job)
+        return True
+
+    def advance(self, job: str, step: int, steps: int) -> None:
+        """Note a step of a job. The first one, 0, starts its clock: a job of a batch may have waited for others."""
+        record = self.live.get(job)
+        if record is None or record.state != "running":
+            return
+        record.heard = self.clock.steady()
+        if step == 0:
+            record.begun = record.heard
+        record.step, record.steps = min(step, steps), steps
+        self.changed[job] = record
+
+    def finish(self, job: str, report: Mapping[str, Any], parts: Parts) -> Job | None:
+        """Keep a result; None when nobody waits for it (any more)."""
+        record = self.live.get(job)
+        if record is None or record.state != "running":
+            return None
+        if record.cancelling:
+            self._end(record, "cancelled")
+            return record
+        waited = max((record.begun or 0.0) - (record.queued_at or 0.0), 0.0)
+        record.report = json.dumps(dict(report) | {"queue_seconds": round(waited, 4)})
+        record.step = record.steps
+        error = self.shelf.put_result(record, parts)
+        if error:
+            self._tell(error)
+        # A result that is in memory only is not done on disk: after a kill the job must run again.
+        self._end(record, "done", is_written=error is None)
+        return record
+
+    def fail(self, job: str, code: str, message: str) -> Job | None:
+        """End a job without a result; the code `cancelled` cancels it. None when it is not there (any more)."""
+        record = self.live.get(job)
+        if record is None:
+            return None
+        if record.cancelling or code == "cancelled":
+            self._end(record, "cancelled")
+        else:
+            record.error_code, record.error_message = code, shorten(message)
+            self._end(record, "failed")
+        return record
+
+    def cancel(self, job: str) -> Job:
+        """Cancel a job: one that waits at once, one that runs with its step. A final one stays what it is.
+
+        Raises:
+            Refusal: there is no such job.
+        """
+        record = self.get(job)
+        if record.state == "queued":
+            self._end(record, "cancelled")
+        elif record.state == "running" and not record.cancelling:
+            record.cancelling = True
+            record.heard = self.clock.steady()
+            self._save(record)
+        return record
+
+    def lose(self, jobs: Iterable[str]) -> None:
+        """Put jobs whose worker died back into the queue, once; who was in it twice has failed."""
+        for job in list(jobs):
+            record = self.live.get(job)
+            if record is None or record.state != "running":
+                continue
+            if record.cancelling:
+                self._end(record, "cancelled")
+            elif record.attempts >= MAX_ATTEMPTS:
+                self.fail(job, "crashed", "the worker died twice of this job; send fewer or smaller frames")
+            else:
+                self._requeue(record)
+
+    def put_back(self, jobs: Iterable[str]) -> None:
+        """Put jobs that were stopped in good order back into the queue: this was no attempt."""
+        for job in list(jobs):
+            record = self.live.get(job)
+            if record is None or record.state != "running":
+                continue
+            record.attempts -= 1
+            if record.cancelling:
+                self._end(record, "cancelled")
+            else:
+                self._requeue(record)
+
+    def fetch(self, job: str) -> tuple[Job, dict[str, Any], Mapping[str, Array]]:
+        """A result: the job, its report and its arrays. Raises Refusal when there is none (yet)."""
+        record = self.get(job)
+        if not record.is_final:
+            raise Refusal("not_finished", f"the job is {record.state}; wait for its end", job=job)
+        if not record.has_result:
+            told = "its result has expired" if record.state == "done" else f"it has {_NO_RESULT[record.state]}"
+            raise Refusal("no_result", f"the job has no result, {told}; submit it under a new id", job=job)
+        try:
+            parts = self.shelf.read_result(record)
+        except StoreError as error:
+            self.shelf.drop_result(record)
+            self._save(record)
+            raise Refusal("no_result", error.told, job=job) from error
+        return record, json.loads(record.report or "{}"), parts
+
+    def acknowledge(self, job: str) -> None:
+        """Note that a result is safe with its client. Raises Refusal while the job is unfinished."""
+        record = self.find([job]).get(job)
+        if record is None or record.acknowledged is not None:
+            return
+        if not record.is_final:
+            raise Refusal("not_finished", f"the job is {record.state}; cancel it, or wait for its end", job=job)
+        record.acknowledged = self.time.read(self.clock.steady())
+        self.shelf.release(record)
+        self._save(record)
+
+    def flush(self) -> None:
+        """Write again what the disk refused; forget the problem when all is written."""
+        try:
+            for record in self.shelf.write_held(self.get):
+                self._unsaved[record.id] = record
+            for job, record in list(self._unsaved.items()):
+                self.store.update(record)
+                del self._unsaved[job]
+                if record.is_final:
+                    self.shelf.drop_input(job, 0)
+            if self.problem is not None:
+                self.shelf.probe()
+                self.store.write_fact("probe", self.clock.steady())
+        except StoreError as error:
+            self._tell(error)
+        else:
+            self.problem = None
+
+    def sweep(self) -> None:
+        """Let results go that were acknowledged or kept for long enough."""
+        now = self.clock.steady()
+        self.time.keep(now)
+        with contextlib.suppress(StoreError):  # the next sweep will
+            self.shelf.sweep(self.time.read(now))
+
+    def _recover(self) -> None:
+        """Bring jobs of a server that was killed to a state that is true."""
+        for job in list(self.live.values()):
+            job.queued_at = self.clock.steady()
+            if not self.shelf.has_input(job):
+                self.fail(job.id, "internal", "its frames are gone from the store; submit it again")
+        self.lose([job.id for job in self.list_running()])
+        self.shelf.tidy(self.live)
+        self.changed.clear()
+
+    def _requeue(self, job: Job) -> None:
+        job.state, job.step, job.steps, job.begun = "queued", 0, 0, None
+        job.queued_at = self.clock.steady()
+        self._save(job)
+        self._note(job)
+
+    def _end(self, job: Job, state: str, *, is_written: bool = True) -> None:
+        job.state = state
+        job.finished = self.clock.wall()
+        job.ended = self.time.read(self.clock.steady())
+        self.live.pop(job.id, None)
+        size, job.input_bytes = job.input_bytes, 0
+        if is_written:
+            self._save(job)
+        else:
+            self._unsaved[job.id] = job
+        # What a job needs goes only when it is certain that the job will not run again.
+        self.shelf.drop_input(job.id, size, delete=job.id not in self._unsaved)
+        self._note(job)
+
+    def _note(self, job: Job) -> None:
+        self.changed[job.id] = job
+        self._positions = None
+
+    def _save(self, job: Job) -> None:
+        try:
+            self.store.update(job)
+            self._unsaved.pop(job.id, None)
+        except StoreError as error:
+            self._tell(error)
+            self._unsaved[job.id] = job
+
+    def _tell(self, error: StoreError) -> None:
+        if self.problem != error.told:
+            _LOG.error("%s", error)
+        self.problem = error.told
+
+
+_NO_RESULT = {"failed": "failed", "cancelled": "been cancelled"}
+
+
+def _expect_frames(submit: Submit) -> int:
+    """Frames of the result, as far as that is known before."""
+    parts = submit.parts
+    if isinstance(submit.params, ExtendParams):
+        return len(parts["motion"]) + submit.params.count
+    drawn = parts.get("tokens", parts.get("motion"))
+    return 0 if drawn is None else len(drawn)
+
+
+def _expect_bytes(submit: Submit) -> int:
+    """About how many bytes the result will have."""
+    art = submit.parts.get("content", submit.parts.get("motion"))
+    if art is None or art.ndim != 4:
+        return 0
+    height, width = art.shape[1:3]
+    return _expect_frames(submit) * int(height) * int(width) * 4 * int(getattr(submit.params, "variations", 1))

@@ -1,0 +1,364 @@
+"""A worker: the process that holds models on one device and does one job, or one batch of jobs, after the other.
+
+It has one connection, to the broker that started it, and touches no file but the models. Its standard input says what
+it is to be, and then stays open: its end is the end of the broker, and so of the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import zmq
+
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.retarget import Prepared
+from bitpuppet.server.engines import EngineLoader, Loaded, load, measure_device
+from bitpuppet.server.models import ModelFolder
+from bitpuppet.server.refusal import Refusal
+from bitpuppet.server.security import harden
+from bitpuppet.server.tasks import Done, MakePreview, is_memory_error, prepare_retarget, run_batch, run_task
+from bitpuppet_client import wire
+from bitpuppet_client.jobs import DEFAULT_MODEL, RetargetParams
+from bitpuppet_client.messages import (
+    Cancel,
+    Error,
+    JobStatus,
+    Message,
+    MetricsReport,
+    Preview,
+    Result,
+    Shutdown,
+    Submit,
+    Update,
+    Watch,
+    shorten,
+)
+
+MODELS_IN_MEMORY = 2
+_REPORT_SECONDS = 2.0
+_STDIN = 0
+_LOST = 3
+"""Exit status of a worker whose broker is gone."""
+
+
+@dataclass(frozen=True, repr=False)
+class Orders:
+    """What a worker is told on its standard input, as one line of JSON."""
+
+    address: str
+    server_public: str
+    public: str
+    secret: str
+    models: str
+    device: str | None
+
+    @classmethod
+    def read(cls, line: str) -> Orders:
+        """Undo `write`."""
+        return cls(**json.loads(line))
+
+    def write(self) -> bytes:
+        """The line."""
+        return json.dumps(vars(self)).encode() + b"\n"
+
+
+class _Cancelled(Exception):
+    """The job is not wanted any more."""
+
+
+class _Stopped(Exception):
+    """The worker is to end; its jobs will be put back."""
+
+
+class Worker:
+    """Does jobs until it is told to stop."""
+
+    def __init__(self, orders: Orders, load: EngineLoader) -> None:
+        """Connect to the broker."""
+        self._orders, self._load = orders, load
+        self._models = ModelFolder(Path(orders.models))
+        self._models_in_memory: OrderedDict[str, Loaded] = OrderedDict()
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        harden(self._socket)
+        self._socket.linger = 1000  # the last words of a worker that cannot start
+        self._socket.sndhwm = self._socket.rcvhwm = 1000
+        self._socket.curve_serverkey = orders.server_public.encode()
+        self._socket.curve_publickey, self._socket.curve_secretkey = orders.public.encode(), orders.secret.encode()
+        self._socket.connect(orders.address)
+        self._inbox: deque[Submit] = deque()
+        self._cancelled: set[str] = set()
+        self._closed: set[str] = set()
+        """Jobs of the batch that have their answer."""
+        self._watched: set[str] = set()
+        self._is_stopping = False
+        self._reported = 0.0
+        self._process = psutil.Process()
+
+    def run(self) -> None:
+        """Work."""
+        try:
+            self._load_first()
+            self._report()
+            while not self._is_stopping:
+                if not self._inbox:
+                    self._receive(wait=True)
+                elif (submit := self._inbox.popleft()).job in self._cancelled:
+                    self._refuse(submit, "cancelled", "cancelled before it began")
+                elif (model := self._find_batcher(submit)) and len(batch := self._take_batch(submit)) > 1:
+                    self._work_together(model, batch)
+                else:
+                    self._work(submit)
+        except _Stopped:
+            pass
+        finally:
+            self._socket.close()
+            self._context.term()
+
+    def _load_first(self) -> None:
+        """Have the usual model ready before the first job asks for it, where there is one."""
+        try:
+            self._find_model(DEFAULT_MODEL)
+        except Refusal:
+            pass  # a folder without it is fine: jobs will name another one
+        except BitpuppetError as error:
+            self._send(Error("failed", shorten(str(error))))
+
+    def _work(self, submit: Submit) -> None:
+        started = time.perf_counter()
+        try:
+            model = self._find_model(_name_model(submit))
+            self._tell_step(submit, 0, getattr(submit.params, "steps", None) or model.engine.preset.steps)
+            done = run_task(model, submit.params, submit.parts, self._make_watch(submit))
+            self._deliver(submit, done, model, time.perf_counter() - started)
+        except _Cancelled:
+            self._refuse(submit, "cancelled", "cancelled")
+        except Refusal as error:
+            self._refuse(submit, error.code, str(error))
+        except BitpuppetError as error:
+            self._refuse(submit, "failed", str(error))
+        except (_Stopped, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if is_memory_error(error):
+                self._refuse(submit, "out_of_memory", "the device's memory is too small; send fewer frames at once")
+            else:
+                traceback.print_exc()  # the broker writes it to the log
+                self._refuse(submit, "internal", "a bug in the backend; see its log, and report it")
+        finally:
+            self._close(submit)
+
+    def _find_batcher(self, first: Submit) -> Loaded | None:
+        """The model, where it gains by drawing several jobs at once and there are some."""
+        if not self._inbox or not isinstance(first.params, RetargetParams):
+            return None
+        try:
+            model = self._find_model(first.params.model)
+        except BitpuppetError:
+            return None  # the job will be told on its own
+        return model if model.together is not None else None
+
+    def _take_batch(self, first: Submit) -> list[Submit]:
+        """A job, and those that wait with it and can be drawn at once with it."""
+        shape = _describe(first)
+        batch = [submit for submit in self._inbox if _describe(submit) == shape]
+        self._inbox = deque(submit for submit in self._inbox if _describe(submit) != shape)
+        return [first, *batch]
+
+    def _work_together(self, model: Loaded, batch: list[Submit]) -> None:
+        """Do jobs at once. Where that fails, each is done alone: only the one that is to blame shall fail."""
+        started = time.perf_counter()
+        able: list[tuple[Submit, RetargetParams, Prepared]] = []
+        for submit in batch:
+            assert isinstance(submit.params, RetargetParams)
+            try:
+                able.append((submit, submit.params, prepare_retarget(model, submit.parts)))
+            except (BitpuppetError, MemoryError):
+                self._work(submit)  # which will tell why
+        if not able:
+            return
+        submits = [submit for submit, _, _ in able]
+        watch = self._make_batch_watch(submits)
+        for submit, params, _ in able:
+            self._tell_step(submit, 0, params.steps or model.engine.preset.steps)
+        try:
+            all_done = run_batch(model, [one for _, one, _ in able], [one for _, _, one in able], watch)
+        except _Cancelled:
+            return
+        except (BitpuppetError, MemoryError, RuntimeError) as error:
+            print(f"a batch of {len(able)} jobs failed ({error}); each is done alone", file=sys.stderr)
+            for submit in submits:
+                if submit.job not in self._closed:
+                    self._work(submit)
+            return
+        for submit, done in zip(submits, all_done, strict=True):
+            if submit.job not in self._closed:
+                self._deliver(submit, done, model, time.perf_counter() - started)
+                self._close(submit)
+
+    def _make_batch_watch(self, submits: list[Submit]) -> Callable[[int, int, Sequence[MakePreview]], None]:
+        self._closed = set()
+
+        def watch(step: int, steps: int, previews: Sequence[MakePreview]) -> None:
+            self._receive(wait=False)
+            if self._is_stopping:
+                raise _Stopped
+            for submit, preview in zip(submits, previews, strict=True):
+                if submit.job in self._closed:
+                    continue
+                if submit.job in self._cancelled:
+                    self._refuse(submit, "cancelled", "cancelled")
+                    self._close(submit)
+                    self._closed.add(submit.job)
+                else:
+                    self._tell_step(submit, step, steps, preview)
+            if len(self._closed) == len(submits):
+                raise _Cancelled
+
+        return watch
+
+    def _deliver(self, submit: Submit, done: Done, model: Loaded, seconds: float) -> None:
+        used: dict[str, Any] = {
+            "model": _name_model(submit),
+            "fingerprint": model.fingerprint,
+            "device": model.device,
+            "model_seconds": round(seconds, 4),
+        }
+        self._send(Result(submit.job, submit.params.kind, dict(done.report) | used, done.parts))
+
+    def _close(self, submit: Submit) -> None:
+        """Forget a job that has its answer."""
+        self._cancelled.discard(submit.job)
+        self._watched.discard(submit.job)
+        if time.monotonic() - self._reported > _REPORT_SECONDS:
+            self._report()
+
+    def _make_watch(self, submit: Submit) -> Callable[[int, int, MakePreview | None], None]:
+        def watch(step: int, steps: int, preview: MakePreview | None) -> None:
+            self._receive(wait=False)
+            if self._is_stopping:
+                raise _Stopped
+            if submit.job in self._cancelled:
+                raise _Cancelled
+            self._tell_step(submit, step, steps, preview)
+
+        return watch
+
+    def _tell_step(self, submit: Submit, step: int, steps: int, preview: MakePreview | None = None) -> None:
+        """Only job, step and steps are the worker's to tell; the broker knows the rest."""
+        status = JobStatus(submit.job, submit.params.kind, "running", submit.priority, 0.0, step=step, steps=steps)
+        self._send(Update(status), drop=step > 0)
+        if preview is not None and (submit.previews or submit.job in self._watched):
+            self._send(Preview(submit.job, step, steps, {"frames": preview()}), drop=True)
+
+    def _refuse(self, submit: Submit, code: str, message: str) -> None:
+        self._send(Error(code, shorten(message), submit.job))
+
+    def _find_model(self, name: str) -> Loaded:
+        """A model in memory. Raises BitpuppetError when there is none of this name, or it cannot be loaded."""
+        file = self._models.find(name)
+        key = file.info.fingerprint
+        if key not in self._models_in_memory:
+            while len(self._models_in_memory) >= MODELS_IN_MEMORY:
+                self._models_in_memory.popitem(last=False)
+            try:
+                self._models_in_memory[key] = self._load(file, self._orders.device)
+            except BitpuppetError as error:
+                print(error, file=sys.stderr)
+                raise BitpuppetError(str(error).replace(str(file.path), name)) from error  # clients learn no paths
+        self._models_in_memory.move_to_end(key)
+        return self._models_in_memory[key]
+
+    def _report(self) -> None:
+        """Tell what the broker's metrics show of this worker."""
+        self._reported = time.monotonic()
+        loaded = self._models_in_memory.values()
+        values: dict[str, Any] = {
+            "device": next((model.device for model in loaded), self._orders.device or "none yet"),
+            "batch_frames": max((model.batch_frames for model in loaded), default=0),
+            "memory_bytes": self._process.memory_info().rss,
+            "device_memory_bytes": measure_device(),
+            "models": len(loaded),
+        }
+        self._send(MetricsReport(values))
+
+    def _receive(self, *, wait: bool) -> None:
+        """Take what the broker says; `wait` for at least one message."""
+        while True:
+            try:
+                frames = self._socket.recv_multipart(0 if wait else zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            wait = False
+            message = wire.decode_request(frames).message
+            if isinstance(message, Submit):
+                self._inbox.append(message)
+            elif isinstance(message, Cancel):
+                self._cancelled.add(message.job)
+            elif isinstance(message, Watch):
+                self._watched.update(message.jobs)
+            elif isinstance(message, Shutdown):
+                self._is_stopping = True
+
+    def _send(self, message: Message, *, drop: bool = False) -> None:
+        """Tell the broker; what is of the moment only may be lost where it does not keep up."""
+        try:
+            self._socket.send_multipart(wire.encode(message), zmq.NOBLOCK if drop else 0)
+        except zmq.Again:
+            if not drop:
+                raise
+
+
+def _name_model(submit: Submit) -> str:
+    return str(getattr(submit.params, "model", DEFAULT_MODEL))
+
+
+def _describe(submit: Submit) -> tuple[object, ...]:
+    """What jobs have in common that are drawn at once: the same steps, and as many frames of content and motion.
+
+    A model may choose between equally good content frames by their number, so that too must not depend on others.
+    """
+    if not isinstance(submit.params, RetargetParams):
+        return (submit.job,)
+    return submit.params.model, submit.params.steps, len(submit.parts["content"]), len(submit.parts["motion"])
+
+
+def _read_orders() -> Orders:
+    line = b""
+    while not line.endswith(b"\n"):
+        data = os.read(_STDIN, 1 << 16)
+        if not data:
+            sys.exit(_LOST)
+        line += data
+    return Orders.read(line.decode())
+
+
+def _end_with_broker() -> None:
+    """Wait for the end of standard input, which only the broker holds open."""
+    while os.read(_STDIN, 1 << 16):
+        pass
+    os._exit(_LOST)  # at once, also out of the middle of a step: nobody is left to hear of it
+
+
+def main(load: EngineLoader = load) -> None:
+    """Be a worker; tests bring an engine of their own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the broker, which tells its workers
+    orders = _read_orders()
+    threading.Thread(target=_end_with_broker, name="lifeline", daemon=True).start()
+    Worker(orders, load).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""The kinds of jobs: their parameters, and the pictures and numbers that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitpuppet_client.errors import LimitError, ParameterError
+from bitpuppet_client.limits import (
+    MAX_FRAMES,
+    MAX_MINUTES,
+    MAX_PARTS,
+    MAX_PIXELS,
+    MAX_SEED,
+    MAX_SIDE,
+    MAX_STEPS,
+    MAX_TOKENS,
+    MAX_TRAINING_STEPS,
+    MAX_VARIATIONS,
+)
+from bitpuppet_client.schema import check_flag, check_name, check_number, check_whole
+
+Array = NDArray[Any]
+Parts = Mapping[str, Array]
+"""Named arrays of one message: uint8, uint16 or float32."""
+
+DEFAULT_MODEL = "sprite64"
+MAX_TEMPERATURE = 10.0
+
+
+@dataclass(frozen=True)
+class RetargetParams:
+    """The character of the part `content` performs the part `motion`.
+
+    Both are straight-alpha RGBA frames, uint8 (N, H, W, 4) and (T, h, w, 4), in the art's own size and pixel scale.
+    The result's part `frames` is uint8 (T, H, W, 4).
+    """
+
+    kind: ClassVar[str] = "retarget"
+    needed: ClassVar[tuple[str, ...]] = ("content", "motion")
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    model: str = DEFAULT_MODEL
+    """Name of a model in the server's folder; never a path."""
+    seed: int = 0
+    steps: int | None = None
+    """Sampling steps, 1 to 100; None for the model's own number."""
+    palette_lock: bool = True
+    """Use the character's own colours and hard alpha."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError for a value out of its range."""
+        _check_drawing(self.model, self.seed, self.steps, self.palette_lock)
+
+
+@dataclass(frozen=True)
+class ExtendParams:
+    """The part `motion`, uint8 (T, h, w, 4), goes on for `count` frames, drawn with the part `content`.
+
+    Without `content` the motion's frames are the content too. The result's parts `frames`, `frames_2`, ... are the
+    variations, uint8 (T + count, H, W, 4), best first.
+    """
+
+    kind: ClassVar[str] = "extend"
+    needed: ClassVar[tuple[str, ...]] = ("motion",)
+    optional: ClassVar[tuple[str, ...]] = ("content",)
+
+    count: int
+    """New frames, 1 or more."""
+    model: str = DEFAULT_MODEL
+    loop: bool = False
+    """Make the end lead into the start."""
+    temperature: float = 1.0
+    """Above 0, at most 10: how far the new motion may stray."""
+    top_p: float = 1.0
+    """Above 0, at most 1: the share of likely codewords to choose from."""
+    variations: int = 1
+    seed: int = 0
+    steps: int | None = None
+    palette_lock: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError for a value out of its range."""
+        _check_drawing(self.model, self.seed, self.steps, self.palette_lock)
+        check_whole("count", self.count, 1, MAX_FRAMES)
+        check_flag("loop", self.loop)
+        check_whole("variations", self.variations, 1, MAX_VARIATIONS)
+        tiny = float(np.finfo(np.float32).tiny)  # above 0, and still above it in the model's own numbers
+        check_number("temperature", self.temperature, tiny, MAX_TEMPERATURE)
+        check_number("top_p", self.top_p, tiny, 1.0)
+
+
+@dataclass(frozen=True)
+class TokensParams:
+    """The motion tokens of the part `motion`, uint8 (T, h, w, 4): the result's part `tokens`, uint16 (T, groups)."""
+
+    kind: ClassVar[str] = "tokens"
+    needed: ClassVar[tuple[str, ...]] = ("motion",)
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    model: str = DEFAULT_MODEL
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when the model is no name."""
+        check_name("model", self.model)
+
+
+@dataclass(frozen=True)
+class EncodeParams:
+    """The content tokens of the part `content`, uint8 (N, H, W, 4): the result's part `code`, float32 (K, width)."""
+
+    kind: ClassVar[str] = "encode"
+    needed: ClassVar[tuple[str, ...]] = ("content",)
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    model: str = DEFAULT_MODEL
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when the model is no name."""
+        check_name("model", self.model)
+
+
+@dataclass(frozen=True)
+class DecodeParams:
+    """Draw the part `tokens`, uint16 (T, groups), as the character of `content` or `code`.
+
+    `content`, uint8 (N, H, W, 4), gives palette, frame size and pixel scale; `code`, float32 (K, width), saves
+    encoding it again. With `code` alone the result's `frames` are on the model's canvas and have no palette lock.
+    """
+
+    kind: ClassVar[str] = "decode"
+    needed: ClassVar[tuple[str, ...]] = ("tokens",)
+    optional: ClassVar[tuple[str, ...]] = ("content", "code")
+
+    model: str = DEFAULT_MODEL
+    seed: int = 0
+    steps: int | None = None
+    palette_lock: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError for a value out of its range."""
+        _check_drawing(self.model, self.seed, self.steps, self.palette_lock)
+
+
+@dataclass(frozen=True)
+class TrainClip:
+    """One animation of a character that a model learns."""
+
+    name: str
+    part: str
+    """Name of the part that holds its frames, uint8 (T, H, W, 4)."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when either is no name."""
+        check_name("the clip's name", self.name)
+        check_name("the clip's part", self.part)
+
+
+@dataclass(frozen=True)
+class TrainCharacter:
+    """A character that a model learns, by two or more animations."""
+
+    name: str
+    clips: tuple[TrainClip, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when there is nothing to drive across."""
+        check_name("the character's name", self.name)
+        if not 2 <= len(self.clips) <= MAX_PARTS:
+            raise ParameterError(
+                f"the character {self.name} has {len(self.clips)} clips, training needs 2 to {MAX_PARTS}; add or merge"
+            )
+
+
+@dataclass(frozen=True)
+class TrainParams:
+    """Train the model `base` further on a set of characters, under a new name. The result has no parts.
+
+    A server may refuse this kind with the error code `unsupported`.
+    """
+
+    kind: ClassVar[str] = "train"
+    needed: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    name: str
+    characters: tuple[TrainCharacter, ...]
+    base: str = DEFAULT_MODEL
+    steps: int | None = None
+    """Steps of the optimizer; None for the recipe's own number."""
+    minutes: int | None = None
+    """Stop after this time; None for no limit."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError for a value out of its range, or a part that two clips name."""
+        check_name("name", self.name)
+        check_name("base", self.base)
+        check_whole("steps", self.steps, 1, MAX_TRAINING_STEPS, optional=True)
+        check_whole("minutes", self.minutes, 1, MAX_MINUTES, optional=True)
+        check_whole("seed", self.seed, 0, MAX_SEED)
+        if not self.characters:
+            raise ParameterError("the character set is empty; name at least one character with two clips")
+        parts = self.list_parts()
+        if len(set(parts)) != len(parts):
+            raise ParameterError("two clips of the character set name the same part; send each clip's frames once")
+
+    def list_parts(self) -> list[str]:
+        """Names of the parts of all clips."""
+        return [clip.part for character in self.characters for clip in character.clips]
+
+
+JobParams = RetargetParams | ExtendParams | TokensParams | EncodeParams | DecodeParams | TrainParams
+PARAMS: Mapping[str, type[JobParams]] = {
+    kind.kind: kind for kind in (RetargetParams, ExtendParams, TokensParams, EncodeParams, DecodeParams, TrainParams)
+}
+"""The class of parameters for each kind of job."""
+KINDS = tuple(PARAMS)
+
+
+def check_parts(params: JobParams, parts: Parts) -> None:
+    """Refuse arrays that do not fit the job, before anything is queued or computed.
+
+    Raises:
+        ParameterError: an array is missing, unknown or of another form.
+        LimitError: the result would hold too many frames or pixels.
+    """
+    needed = params.list_parts() if isinstance(params, TrainParams) else params.needed
+    for name in needed:
+        if name not in parts:
+            raise ParameterError(f"{params.kind} needs the part {name!r}; send it")
+    for name, array in parts.items():
+        if name not in needed and name not in params.optional:
+            raise ParameterError(f"{params.kind} has no part {name!r}; leave it out")
+        check = _FORMS.get(name, check_frames) if not isinstance(params, TrainParams) else check_frames
+        check(name, array)
+    if isinstance(params, RetargetParams):
+        check_frame_count(len(parts["motion"]), parts["content"])
+    elif isinstance(params, ExtendParams):
+        drawn = parts.get("content", parts["motion"])
+        check_frame_count(len(parts["motion"]) + params.count, drawn, params.variations)
+    elif isinstance(params, DecodeParams):
+        if "content" in parts:
+            check_frame_count(len(parts["tokens"]), parts["content"])
+        elif "code" not in parts:
+            raise ParameterError("decode needs the part 'content' or 'code'; send one of them")
+        elif params.palette_lock:
+            raise ParameterError("palette_lock uses the colours of the part 'content'; send it, or turn the lock off")
+
+
+def check_frames(name: str, array: Array) -> None:
+    """Raise ParameterError when an array is not uint8 (T, H, W, 4), LimitError when it is too large."""
+    if array.dtype.name != "uint8" or array.ndim != 4 or array.shape[3] != 4:
+        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint8 (T, H, W, 4); convert it")
+    _check_sides(name, array, (MAX_FRAMES, MAX_SIDE, MAX_SIDE, 4))
+    check_frame_count(len(array), array)
+
+
+def check_tokens(name: str, array: Array) -> None:
+    """Raise ParameterError when an array is not uint16 (T, groups), LimitError when it is too large."""
+    if array.dtype.name != "uint16" or array.ndim != 2:
+        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint16 (T, groups); convert it")
+    _check_sides(name, array, (MAX_FRAMES, MAX_TOKENS))
+
+
+def check_code(name: str, array: Array) -> None:
+    """Raise ParameterError when an array is not float32 (K, width), LimitError when it is too large."""
+    if array.dtype.name != "float32" or array.ndim != 2:
+        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be float32 (K, width); convert it")
+    _check_sides(name, array, (MAX_TOKENS, MAX_TOKENS))
+
+
+def check_frame_count(count: int, frames: Array, variations: int = 1) -> None:
+    """Raise LimitError when `count` frames of the size of `frames` (N, H, W, 4) go beyond the limits."""
+    height, width = frames.shape[1:3]
+    if count > MAX_FRAMES:
+        raise LimitError(f"a strip of {count} frames, the limit is {MAX_FRAMES}; send fewer frames")
+    if count * height * width * variations > MAX_PIXELS:
+        raise LimitError(
+            f"{count * variations} frames of {width}x{height}, the limit is {MAX_PIXELS // 1_000_000} million pixels "
+            "in all; send fewer frames, or crop them"
+        )
+
+
+def check_results(kind: str, parts: Parts) -> None:
+    """Refuse arrays that are no result of a kind of job; errors as `check_parts`."""
+    needed = _RESULTS[kind]
+    for name in needed:
+        if name not in parts:
+            raise ParameterError(f"the result of {kind} has no part {name!r}; update the older of add-on and backend")
+    for name, array in parts.items():
+        if name not in needed and not (kind == ExtendParams.kind and name in _VARIATIONS):
+            raise ParameterError(f"the result of {kind} has the part {name!r}; update the older of add-on and backend")
+        _FORMS.get(name, check_frames)(name, array)
+
+
+def _check_drawing(model: str, seed: int, steps: int | None, palette_lock: bool) -> None:
+    check_name("model", model)
+    check_whole("seed", seed, 0, MAX_SEED)
+    check_whole("steps", steps, 1, MAX_STEPS, optional=True)
+    check_flag("palette_lock", palette_lock)
+
+
+def _check_sides(name: str, array: Array, limits: tuple[int, ...]) -> None:
+    for side, limit in zip(array.shape, limits, strict=True):
+        if not 1 <= side <= limit:
+            raise LimitError(f"the part {name!r} is {_describe(array)}, its sides must be 1 to {limit}; change it")
+
+
+def _describe(array: Array) -> str:
+    return f"{array.dtype.name} {tuple(array.shape)}"
+
+
+_FORMS = {"tokens": check_tokens, "code": check_code}
+"""How parts of these names look; all others are frames."""
+_RESULTS: Mapping[str, tuple[str, ...]] = {
+    "retarget": ("frames",),
+    "extend": ("frames",),
+    "tokens": ("tokens",),
+    "encode": ("code",),
+    "decode": ("frames",),
+    "train": (),
+}
+_VARIATIONS = tuple(f"frames_{number}" for number in range(2, MAX_VARIATIONS + 1))

@@ -1,0 +1,177 @@
+"""Parameters of jobs: every range, and what must come with it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from bitpuppet_client import jobs, messages, schema
+from bitpuppet_client.errors import LimitError, ParameterError
+
+from .fakes import make_frames
+
+CODE = np.ones((2, 3), np.float32)
+TOKENS = np.ones((2, 3), np.uint16)
+
+
+def make_train(**changes: Any) -> jobs.TrainParams:
+    """A smallest character set."""
+    clips = (jobs.TrainClip("walk", "a"), jobs.TrainClip("run", "b"))
+    return jobs.TrainParams(**{"name": "mine", "characters": (jobs.TrainCharacter("hero", clips),)} | changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (jobs.RetargetParams, {"seed": -1}),
+        (jobs.RetargetParams, {"seed": 2**63}),
+        (jobs.RetargetParams, {"seed": 1.0}),
+        (jobs.RetargetParams, {"seed": True}),
+        (jobs.RetargetParams, {"steps": 0}),
+        (jobs.RetargetParams, {"steps": 101}),
+        (jobs.RetargetParams, {"palette_lock": 1}),
+        (jobs.RetargetParams, {"model": "../weights"}),
+        (jobs.RetargetParams, {"model": "/etc/passwd"}),
+        (jobs.RetargetParams, {"model": "a.safetensors"}),
+        (jobs.RetargetParams, {"model": ""}),
+        (jobs.RetargetParams, {"model": "x" * 65}),
+        (jobs.RetargetParams, {"model": "naïve"}),
+        (jobs.RetargetParams, {"model": "a\n"}),
+        (jobs.ExtendParams, {"count": 0}),
+        (jobs.ExtendParams, {"count": 4097}),
+        (jobs.ExtendParams, {"count": 1, "temperature": 0.0}),
+        (jobs.ExtendParams, {"count": 1, "temperature": -1.0}),
+        (jobs.ExtendParams, {"count": 1, "temperature": float("nan")}),
+        (jobs.ExtendParams, {"count": 1, "temperature": 11.0}),
+        (jobs.ExtendParams, {"count": 1, "top_p": 0.0}),
+        (jobs.ExtendParams, {"count": 1, "top_p": 1.01}),
+        (jobs.ExtendParams, {"count": 1, "variations": 0}),
+        (jobs.ExtendParams, {"count": 1, "variations": 17}),
+        (jobs.ExtendParams, {"count": 1, "loop": None}),
+        (jobs.TokensParams, {"model": "a b"}),
+        (jobs.EncodeParams, {"model": "a/b"}),
+        (jobs.DecodeParams, {"steps": "4"}),
+        (jobs.TrainClip, {"name": "walk", "part": "a/b"}),
+        (jobs.TrainCharacter, {"name": "hero", "clips": (jobs.TrainClip("walk", "a"),)}),
+    ],
+    ids=str,
+)
+def test_values_out_of_range_are_refused_with_the_remedy(kind: Any, values: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=";"):
+        kind(**values)
+
+
+def test_training_needs_characters_of_two_clips_with_their_own_parts() -> None:
+    with pytest.raises(ParameterError, match="empty"):
+        make_train(characters=())
+    twice = jobs.TrainCharacter("other", (jobs.TrainClip("walk", "a"), jobs.TrainClip("run", "c")))
+    with pytest.raises(ParameterError, match="same part"):
+        make_train(characters=(*make_train().characters, twice))
+    for name in ("name", "base"):
+        with pytest.raises(ParameterError, match=name):
+            make_train(**{name: "a/b"})
+    with pytest.raises(ParameterError, match="minutes"):
+        make_train(minutes=0)
+    jobs.check_parts(make_train(), {"a": make_frames(), "b": make_frames(3, 9)})
+    with pytest.raises(ParameterError, match="'b'"):
+        jobs.check_parts(make_train(), {"a": make_frames()})
+
+
+@pytest.mark.parametrize(
+    ("params", "parts", "match"),
+    [
+        (jobs.RetargetParams(), {}, "needs the part 'content'"),
+        (jobs.RetargetParams(), {"content": make_frames(), "motion": make_frames(), "x": CODE}, "no part 'x'"),
+        (jobs.RetargetParams(), {"content": make_frames()[0], "motion": make_frames()}, "uint8"),
+        (jobs.RetargetParams(), {"content": make_frames()[..., :3], "motion": make_frames()}, "uint8"),
+        (jobs.ExtendParams(1), {"content": make_frames()}, "needs the part 'motion'"),
+        (jobs.TokensParams(), {"motion": TOKENS}, "uint8"),
+        (jobs.EncodeParams(), {"motion": make_frames()}, "needs the part 'content'"),
+        (jobs.DecodeParams(), {"tokens": TOKENS}, "'content' or 'code'"),
+        (jobs.DecodeParams(), {"tokens": TOKENS, "code": CODE}, "palette_lock"),
+        (jobs.DecodeParams(), {"tokens": TOKENS.astype(np.uint8), "content": make_frames()}, "uint16"),
+        (jobs.DecodeParams(palette_lock=False), {"tokens": TOKENS, "code": CODE.astype(np.float64)}, "float32"),
+        (make_train(), {"a": make_frames(), "b": TOKENS}, "uint8"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_parts_that_do_not_fit_the_job_are_refused(params: Any, parts: Any, match: str) -> None:
+    with pytest.raises(ParameterError, match=match):
+        jobs.check_parts(params, parts)
+
+
+def test_decode_takes_content_or_code_or_both() -> None:
+    jobs.check_parts(jobs.DecodeParams(), {"tokens": TOKENS, "content": make_frames()})
+    jobs.check_parts(jobs.DecodeParams(), {"tokens": TOKENS, "content": make_frames(), "code": CODE})
+    jobs.check_parts(jobs.DecodeParams(palette_lock=False), {"tokens": TOKENS, "code": CODE})
+
+
+def test_results_that_would_be_too_large_are_refused_before_the_work() -> None:
+    def fake(count: int, side: int) -> Any:
+        return np.broadcast_to(np.uint8(0), (count, side, side, 4))
+
+    with pytest.raises(LimitError, match=r"4097, 8, 8, 4.* 1 to 4096"):
+        jobs.check_parts(jobs.RetargetParams(), {"content": fake(1, 8), "motion": fake(4097, 8)})
+    with pytest.raises(LimitError, match="million pixels"):
+        jobs.check_parts(jobs.RetargetParams(), {"content": fake(1, 1000), "motion": fake(33, 8)})
+    with pytest.raises(LimitError, match="4097"):
+        jobs.check_parts(jobs.ExtendParams(4096), {"motion": fake(1, 8)})
+    with pytest.raises(LimitError, match="million pixels"):
+        jobs.check_parts(jobs.ExtendParams(20, variations=16), {"motion": fake(1, 400)})
+    with pytest.raises(LimitError, match="million pixels"):
+        jobs.check_parts(jobs.DecodeParams(), {"tokens": np.ones((40, 1), np.uint16), "content": fake(1, 1000)})
+    with pytest.raises(LimitError, match="sides"):
+        jobs.check_parts(jobs.TokensParams(), {"motion": np.broadcast_to(np.uint8(0), (1, 1, 16_385, 4))})
+
+
+def test_results_have_the_parts_of_their_kind() -> None:
+    for kind, parts in [
+        ("retarget", {}),
+        ("retarget", {"frames": make_frames(), "frames_2": make_frames()}),
+        ("tokens", {"frames": make_frames()}),
+        ("encode", {"code": TOKENS}),
+        ("extend", {"frames": make_frames(), "frames_17": make_frames()}),
+        ("train", {"frames": make_frames()}),
+    ]:
+        with pytest.raises(ParameterError):
+            messages.Result(str(uuid4()), kind, {}, parts)
+
+
+@pytest.mark.parametrize("values", [{"a b": 1}, {"a": {}}, {"a": float("nan")}, {"a": "x" * 600}, {"a": (1,) * 65}, 5])
+def test_reports_are_small_flat_and_finite(values: Any) -> None:
+    with pytest.raises((ParameterError, schema.ProtocolError)):
+        messages.MetricsReport(values)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "paused"},
+        {"state": "failed"},
+        {"error": messages.JobError("failed", "it did; try again")},
+        {"priority": 10},
+        {"created": -1.0},
+        {"created": 1e12},
+        {"job": "1"},
+        {"job": "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA"},
+        {"step": -1},
+        {"frames": 5000},
+        {"eta_seconds": float("inf")},
+        {"has_result": 1},
+    ],
+    ids=str,
+)
+def test_statuses_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
+    good = {"job": str(uuid4()), "kind": "retarget", "state": "queued", "priority": 5, "created": 1.0}
+    assert not messages.JobStatus(**good).is_final
+    with pytest.raises(ParameterError):
+        messages.JobStatus(**good | changes)
+
+
+@pytest.mark.parametrize("text", ["", "a" * 5000, "é" * 300, "\ud800", "a\nb\x1b[31m", "👻" * 200, " \n "])
+def test_shortened_texts_can_be_sent(text: str) -> None:
+    schema.check_text("text", messages.shorten(text))
+    assert messages.shorten("fine") == "fine"

@@ -1,0 +1,114 @@
+"""The latent codec: local, frozen, bounded, and never asked for transparency."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.latent_codec import LatentCodec
+from bitpuppet.model.preset import PRESETS
+
+PAPER = replace(PRESETS["paper"], canvas=64)
+
+
+@pytest.fixture(scope="module")
+def codec(autoencoder_folder: Path) -> LatentCodec:
+    return LatentCodec.load(autoencoder_folder, PAPER)
+
+
+@pytest.fixture
+def frames() -> torch.Tensor:
+    torch.manual_seed(0)
+    return torch.randint(0, 256, (5, 64, 64, 4), dtype=torch.uint8)
+
+
+def test_tokens_are_scaled_latents_in_reading_order(codec: LatentCodec, frames: torch.Tensor) -> None:
+    frames[..., 3] = 255
+    tokens = codec.encode(frames)
+    assert tokens.shape == (5, PAPER.tokens, PAPER.token_width)
+    rgb = frames[..., :3].permute(0, 3, 1, 2).float() / 127.5 - 1
+    latents = codec.autoencoder.encode(rgb).latent_dist.mean * codec.autoencoder.config["scaling_factor"]
+    # The second token is the patch of 4 x 4 cells to the right of the first one.
+    torch.testing.assert_close(tokens[:, 1], latents[:, :, :4, 4:].permute(0, 2, 3, 1).flatten(1))
+
+
+def test_decoding_undoes_cutting_and_scaling(codec: LatentCodec, frames: torch.Tensor) -> None:
+    tokens = codec.encode(frames)
+    out = codec.decode(tokens)
+    assert out.shape == (5, 64, 64, 4)
+    assert (out[..., 3] == 255).all() and float(out.min()) >= 0 and float(out.max()) <= 255
+    cells = tokens.reshape(5, 2, 2, 4, 4, 4).permute(0, 5, 1, 3, 2, 4).reshape(5, 4, 8, 8)
+    rgb = codec.autoencoder.decode(cells / codec.autoencoder.config["scaling_factor"]).sample
+    torch.testing.assert_close(out[..., :3], ((rgb + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1) * 255)
+
+
+def test_frames_go_through_in_small_groups(autoencoder_folder: Path, frames: torch.Tensor) -> None:
+    codec = LatentCodec.load(autoencoder_folder, PAPER)
+    whole = codec.encode(frames)
+    codec.at_once = 2
+    seen: list[int] = []
+    codec.autoencoder.encoder.register_forward_pre_hook(lambda module, args: seen.append(len(args[0])))
+    torch.testing.assert_close(codec.encode(frames), whole)
+    assert seen == [2, 2, 1]
+
+
+def test_transparent_pixels_show_the_background(autoencoder_folder: Path, frames: torch.Tensor) -> None:
+    hidden, flat = frames.clone(), frames.clone()
+    hidden[..., 3] = 0
+    for background, level in (("black", 0), ("white", 255)):
+        codec = LatentCodec.load(autoencoder_folder, PAPER, background=background)
+        flat[..., :3], flat[..., 3] = level, 255
+        torch.testing.assert_close(codec.encode(hidden), codec.encode(flat))
+
+
+def test_the_autoencoder_is_frozen_and_no_part_of_the_model(codec: LatentCodec, frames: torch.Tensor) -> None:
+    small = replace(PAPER, width=32, heads=2, encoder_width=32, encoder_heads=2, encoder_blocks=1, denoiser_blocks=1)
+    model = BitrateControlledDiffusion(small, codec)
+    assert not any(parameter.requires_grad for parameter in codec.autoencoder.parameters())
+    assert not any("autoencoder" in name or "codec" in name for name in model.state_dict())
+    assert not codec.encode(frames).requires_grad
+    assert not codec.autoencoder.training
+    model.train()
+    assert not codec.autoencoder.training
+
+
+def test_a_pipeline_folder_will_do(autoencoder_folder: Path, tmp_path: Path, frames: torch.Tensor) -> None:
+    shutil.copytree(autoencoder_folder, tmp_path / "vae")
+    other = LatentCodec.load(tmp_path, PAPER)
+    torch.testing.assert_close(other.encode(frames), LatentCodec.load(autoencoder_folder, PAPER).encode(frames))
+
+
+def test_wrong_folders_are_named(autoencoder_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BitpuppetError, match="nowhere: no image autoencoder"):
+        LatentCodec.load(tmp_path / "nowhere", PAPER)
+    with pytest.raises(BitpuppetError, match="no image autoencoder"):
+        LatentCodec.load(tmp_path, PAPER)
+    with pytest.raises(BitpuppetError, match="4 channels at 1/8, preset paper has 16 at 1/8"):
+        LatentCodec.load(autoencoder_folder, replace(PAPER, latent_channels=16))
+
+
+@pytest.mark.parametrize("damage", ["weights", "config", "keys"])
+def test_damaged_files_are_named(autoencoder_folder: Path, tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "codec"
+    shutil.copytree(autoencoder_folder, folder)
+    if damage == "weights":
+        (folder / "diffusion_pytorch_model.safetensors").write_bytes(b"\x80\x04K\x01.")
+    elif damage == "config":
+        (folder / "config.json").write_text("{")
+    else:
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"block_out_channels": [16, 16, 16, 16]}))
+    with pytest.raises(BitpuppetError, match=r"codec: not a readable AutoencoderKL"):
+        LatentCodec.load(folder, PAPER)
+
+
+def test_no_autoencoder_is_an_error_not_a_download() -> None:
+    with pytest.raises(BitpuppetError, match="--codec FOLDER"):
+        BitrateControlledDiffusion(PAPER)

@@ -1,0 +1,99 @@
+"""The nearest content frame, and pointing at its pixels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bitpuppet.model.content import Palette
+from bitpuppet.model.reference import NEAREST, SHIFT, SHIFTS, Nearest, Pointer, References
+
+SIDE, PATCH = 8, 4
+
+
+def make_references() -> References:
+    """Two characters of three frames; frame n of the first is filled with colour n + 1, all motion apart."""
+    numbers = torch.zeros(2, 3, SIDE, SIDE, dtype=torch.uint8)
+    numbers[0] = torch.arange(1, 4)[:, None, None]
+    tokens = torch.arange(2 * 3 * 4 * 2, dtype=torch.float32).reshape(2, 3, 4, 2)
+    motion = torch.eye(6).reshape(2, 3, 6)
+    return References(tokens, motion, torch.tensor([[True, True, True], [True, False, True]]), numbers)
+
+
+def take(*frames: int) -> Nearest:
+    """One frame for each character, alone."""
+    return Nearest(torch.tensor(frames)[:, None], torch.ones(len(frames), 1))
+
+
+def test_the_frames_with_the_nearest_motion_are_taken_if_they_are_shown() -> None:
+    references = make_references()
+    wanted = torch.stack([references.motion[0, 2], references.motion[0, 0], references.motion[1, 1], torch.zeros(6)])
+    nearest = references.find_nearest(wanted.requires_grad_(), torch.tensor(5.0))
+    assert nearest.frames.shape == nearest.weights.shape == (4, NEAREST)
+    assert nearest.frames[:2, 0].tolist() == [2, 0]
+    assert 1 not in nearest.frames[2:].flatten().tolist()  # it is not shown
+    torch.testing.assert_close(nearest.weights.sum(dim=1), torch.ones(4))
+    weights = nearest.weights.detach()
+    assert weights[0, 0] > 0.99 and float(weights[3, 0]) == pytest.approx(0.5)
+    nearest.weights[:, 0].sum().backward()
+    assert wanted.grad is not None and wanted.grad.any()
+
+
+def test_a_character_with_one_frame_has_one_reference() -> None:
+    references = References(*(None if part is None else part[:, :1] for part in make_references()))  # type: ignore[arg-type]
+    nearest = references.find_nearest(torch.randn(4, 6), torch.tensor(1.0))
+    assert nearest.frames.tolist() == [[0]] * 4 and nearest.weights.tolist() == [[1.0]] * 4
+
+
+def test_tokens_are_mixed_by_weight_at_their_places() -> None:
+    references = make_references()
+    nearest = Nearest(torch.tensor([[2, 0], [0, 2]]), torch.tensor([[0.75, 0.25], [1.0, 0.0]]))
+    mixed = references.mix_tokens(nearest, None)
+    torch.testing.assert_close(mixed[0], 0.75 * references.tokens[0, 2] + 0.25 * references.tokens[0, 0])
+    torch.testing.assert_close(mixed[1], references.tokens[1, 0])
+    places = torch.tensor([[3], [1]])
+    torch.testing.assert_close(references.mix_tokens(nearest, places)[:, 0], mixed[torch.arange(2), places[:, 0]])
+
+
+def test_numbers_are_those_of_the_pixel_and_its_neighbours() -> None:
+    references = make_references()
+    image = torch.arange(SIDE * SIDE, dtype=torch.uint8).reshape(SIDE, SIDE)
+    references.numbers[1, 2] = image  # type: ignore[index]
+    taken = references.take_numbers(take(0, 2), None, PATCH)
+    assert taken.shape == (2, SIDE * SIDE, SHIFTS)
+    padded = torch.nn.functional.pad(image, (SHIFT,) * 4)
+    for token, (top, left) in enumerate([(0, 0), (0, 4), (4, 0), (4, 4)]):
+        for pixel, (y, x) in enumerate([(0, 0), (1, 2), (3, 3)]):
+            place = token * PATCH**2 + y * PATCH + x
+            window = padded[top + y : top + y + 2 * SHIFT + 1, left + x : left + x + 2 * SHIFT + 1]
+            assert taken[1, place].tolist() == window.flatten().tolist(), pixel
+    some = references.take_numbers(take(0, 2), torch.tensor([[1], [2]]), PATCH)
+    assert torch.equal(some[1], taken[1, 2 * PATCH**2 : 3 * PATCH**2])
+    both = references.take_numbers(Nearest(torch.tensor([[0, 1], [1, 2]]), torch.ones(2, 2)), None, PATCH)
+    assert torch.equal(both[1, :, SHIFTS:], taken[1])
+
+
+def test_a_new_pointer_asks_for_the_same_place_of_the_nearest() -> None:
+    references = make_references()
+    nearest = Nearest(torch.tensor([[1, 2], [0, 2]]), torch.tensor([[0.9, 0.1], [0.5, 0.5]]))
+    numbers = references.take_numbers(nearest, None, PATCH)
+    pointer = Pointer(16, PATCH)
+    logits = pointer(torch.randn(2, 4, 16), torch.zeros(2, SIDE * SIDE, 5), nearest, numbers)
+    assert (logits[0].argmax(dim=-1) == 2).all()  # frame 1 of the first character has colour 2 everywhere
+    assert (logits[1].argmax(dim=-1) == 0).all()
+    logits.sum().backward()
+    assert pointer.ask.weight.grad is not None
+
+
+def test_pixels_are_numbered_by_their_nearest_colour() -> None:
+    palette = Palette.from_rgb(
+        torch.tensor([[[250, 0, 0], [0, 250, 0], [0, 0, 0]]], dtype=torch.uint8), torch.tensor([2])
+    )
+    frame = torch.tensor([[[240, 9, 9, 255], [3, 255, 0, 255]], [[250, 0, 0, 0], [60, 80, 0, 255]]], dtype=torch.uint8)
+    assert palette.number_pixels(frame[None]).tolist() == [[[1, 2], [0, 2]]]
+
+
+def test_pointing_without_a_palette_is_refused() -> None:
+    references = make_references()._replace(numbers=None)
+    with pytest.raises(ValueError, match="palette"):
+        references.take_numbers(take(0, 0), None, PATCH)

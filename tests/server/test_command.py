@@ -1,0 +1,197 @@
+"""`bitpuppet serve` and what else of the command line knows the server, as programs of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+import bitpuppet
+from bitpuppet_client.client import Client
+from bitpuppet_client.endpoint import FOLDER_VARIABLE, Endpoint
+from bitpuppet_client.jobs import RetargetParams, TokensParams
+from bitpuppet_client.launcher import default_command, ensure_backend
+
+from .backend import SECONDS, Backend, get_status, make_parts, retarget, wait_for
+
+SLOW_SECONDS = 300.0
+"""Torch takes its time on a busy machine."""
+PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user who has nothing yet."""
+    source = str(Path(bitpuppet.__file__).parents[1])
+    own = {FOLDER_VARIABLE: "run", "BITPUPPET_STORE": "store", "BITPUPPET_MODELS": "models"}
+    return os.environ | {"PYTHONPATH": source} | {name: str(tmp_path / folder) for name, folder in own.items()}
+
+
+def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bitpuppet", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=SLOW_SECONDS, check=False)
+
+
+@contextmanager
+def serve(environ: dict[str, str], *arguments: str) -> Iterator[Endpoint]:
+    """A server of the command line, started as the add-on does."""
+    path = Path(environ[FOLDER_VARIABLE]) / "backend.json"
+    command = [*default_command(), *arguments]
+    backend = ensure_backend(command, path=path, log=path.parent.with_name("log.txt"), environ=environ)
+    try:
+        yield backend.endpoint
+    finally:
+        assert backend.process is not None
+        family = [*psutil.Process(backend.process.pid).children(), psutil.Process(backend.process.pid)]
+        backend.process.terminate()
+        try:
+            assert backend.process.wait(SECONDS) == 0
+        finally:
+            for one in family:
+                if one.is_running():
+                    one.kill()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["--bind", "0.0.0.0"], "--bind 0.0.0.0 lets other machines connect; leave it out, or add --allow-remote"),
+        (["--bind", "nowhere"], "must be an address of this machine"),
+        (["--device", "toaster"], "there is no such device"),
+        (["--allow-client", "short"], "public key of 40 characters"),
+        (["--parent-pid", "0"], "parent-pid"),
+    ],
+)
+def test_bad_usage(environ: dict[str, str], tmp_path: Path, arguments: list[str], match: str) -> None:
+    ran = run(environ, "serve", *arguments)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert match in ran.stderr and ran.stderr.startswith("error: ") and ran.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_of_models_that_is_none(environ: dict[str, str]) -> None:
+    ran = run(environ, "serve", "--models", "nowhere")
+    assert ran.returncode == 1
+    assert "--models nowhere is no folder" in ran.stderr
+
+
+def test_start_find_and_stop(environ: dict[str, str]) -> None:
+    with serve(environ) as endpoint:
+        second = run(environ, "serve")
+        assert (second.returncode, second.stdout) == (0, "")
+        assert f"runs already (process {endpoint.pid}); nothing was started" in second.stderr
+        with Client(endpoint) as client:
+            assert [model.name for model in client.welcome.models] == ["sprite64"]
+    assert not Path(environ[FOLDER_VARIABLE], "backend.json").exists()
+
+
+def test_doctor_tells_of_the_server(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bitpuppet.commands.doctor import _inspect_server
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(backend.endpoint_path.parent))
+    found: dict[str, object] = {}
+    problems: list[str] = []
+    _inspect_server(found, problems)
+    assert (found, problems) == ({"server": "not running"}, [])
+    backend.start()
+    with backend.connect() as client:
+        client.run(retarget(), make_parts())
+        wait_for(lambda: client.check_health().state == "ready", "the end of the job")
+    _inspect_server(found, problems)
+    told = str(found["server"])
+    assert re.match(r"ready, process \d+: 0 jobs wait, 0 run, 1 done, 0 failed; [\d.]+ frames a second", told)
+    assert problems == []
+
+
+def test_client_of_the_protocols_page(shared: Backend, tmp_path: Path) -> None:
+    """It uses nothing of ours, as one in another language would."""
+    (code,) = re.findall(r"<!-- client -->\n```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    (tmp_path / "client.py").write_text(code, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-I", str(tmp_path / "client.py"), str(shared.endpoint_path)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = json.loads(ran.stdout)
+    assert told["health"] in ("ready", "busy")
+    assert told["parts"] == [{"name": "frames", "dtype": "uint8", "shape": [4, 16, 16, 4]}]
+
+
+@pytest.mark.slow
+def test_service_draws_what_this_process_draws(environ: dict[str, str], tmp_path: Path) -> None:
+    """One definition of a job: real weights, a real worker, the same bytes."""
+    import torch
+
+    from bitpuppet.data.puppets import draw_clip, make_puppet
+    from bitpuppet.model.bcd import BitrateControlledDiffusion
+    from bitpuppet.model.preset import PRESETS
+    from bitpuppet.model.weights import save_weights
+    from bitpuppet.server.engines import load
+    from bitpuppet.server.models import ModelFolder
+    from bitpuppet.server.tasks import run_task
+
+    (tmp_path / "models").mkdir()
+    torch.manual_seed(0)
+    state = BitrateControlledDiffusion(PRESETS["tiny"]).state_dict()
+    for tensor in state.values():
+        if tensor.is_floating_point() and not tensor.any():
+            tensor.normal_(std=0.5)  # what starts at zero draws nothing
+    save_weights(tmp_path / "models" / "mine.safetensors", state, PRESETS["tiny"], {})
+    hero, actor = make_puppet(3, size=48), make_puppet(8, size=32)
+    parts = {"content": draw_clip(hero, hero.motions[0], 3), "motion": draw_clip(actor, actor.motions[1], 4)}
+    model = load(ModelFolder(tmp_path / "models").find("mine"), "cpu")
+    params = RetargetParams(model="mine", seed=5)
+    alone = run_task(model, params, parts, lambda *_: None)
+    with serve(environ, "--device", "cpu") as endpoint, Client(endpoint, timeout=SLOW_SECONDS) as client:
+        previews = []
+        result = client.run(params, parts, preview=previews.append)
+        np.testing.assert_array_equal(result.parts["frames"], alone.parts["frames"])
+        assert result.report["fingerprint"] == model.fingerprint
+        assert len(previews) == PRESETS["tiny"].steps
+        assert previews[-1].parts["frames"].shape == (4, 48, 48, 4)
+        tokens = client.run(TokensParams(model="mine"), {"motion": parts["motion"]}).parts["tokens"]
+        np.testing.assert_array_equal(
+            tokens, run_task(model, TokensParams(model="mine"), parts, lambda *_: None).parts["tokens"]
+        )
+
+
+@pytest.mark.slow
+def test_cancel_of_a_real_sampling_stops_within_a_step(environ: dict[str, str]) -> None:
+    with serve(environ, "--device", "cpu") as endpoint, Client(endpoint, timeout=SLOW_SECONDS) as client:
+        job = client.submit(RetargetParams(steps=100), make_parts(8)).job
+        wait_for(lambda: (s := get_status(client, job)).step > 0 or s.is_final, "the first step", SLOW_SECONDS)
+        status = get_status(client, job)
+        assert status.state == "running", status
+        step_seconds = (time.time() - (status.started or 0.0)) / status.step
+        asked = time.monotonic()
+        client.cancel(job)
+        assert client.wait(job, SLOW_SECONDS).state == "cancelled"
+        assert time.monotonic() - asked < 3 * step_seconds + 1.0
+
+
+@pytest.mark.slow
+def test_bench_prints_its_figures(environ: dict[str, str], tmp_path: Path) -> None:
+    ran = run(
+        environ, "bench", "serve", "--device", "cpu", "--frames", "2", "--runs", "2", "--strips", "8", "--clients", "2",
+        "--jobs", "20", "--json",
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    figures = json.loads(ran.stdout)
+    assert {
+        "overhead_seconds", "overhead_percent", "throughput_share", "memory_growth_percent",
+        "submit_to_first_preview_seconds", "cancel_to_stop_seconds",
+    } <= figures.keys()  # fmt: skip
+    assert list(tmp_path.iterdir()) == []

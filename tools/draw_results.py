@@ -1,0 +1,276 @@
+"""Fill the tables of docs/results.md and draw its plots: `python tools/draw_results.py`.
+
+The figures come from docs/results/, where docs/results.md says which command writes which JSON file. Tables stand
+between `<!-- results: NAME -->` and `<!-- /results: NAME -->`; where a file is missing, its part stays as it is.
+Plots need matplotlib (`pip install 'bitpuppet[docs]'`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent.parent / "docs"
+Values = Mapping[str, Any]
+
+SETS = {"sprites": "Sprites test characters", "garments": "held-out garments", "puppets": "held-out puppets"}
+FIGURES = {
+    # key: (words, how it is written)
+    "joint": ("all five right (joint)", "%"),
+    "motion": ("motion, of 9", "%"),
+    "skin": ("skin, of 6", "%"),
+    "bottom": ("bottom, of 6", "%"),
+    "top": ("top, of 6", "%"),
+    "hair": ("hair, of 6", "%"),
+    "inception_score": ("inception score, of 9", "{:.3f}"),
+    "intra_entropy": ("intra-entropy H(y given x), nats", "{:.4f}"),
+    "inter_entropy": ("inter-entropy H(y), nats", "{:.4f}"),
+    "exact": ("foreground exactly right", "%"),
+    "within_16": ("foreground within 16 levels", "%"),
+    "union_within_16": ("the same over the union of both silhouettes", "%"),
+    "alpha_iou": ("alpha IoU", "{:.3f}"),
+    "perfect_frames": ("perfect frames", "%"),
+    "psnr_on_black": ("PSNR on black, dB", "{:.1f}"),
+    "flicker": ("flicker", "%"),
+    "hard_bits": ("hard bits per frame", "{:.2f}"),
+    "soft_bits": ("soft bits per frame", "{:.2f}"),
+    "coded_bits": ("coded bits per frame", "{:.2f}"),
+    "packed_bits": ("packed bits per frame", "{:.2f}"),
+    "seconds_per_strip": ("seconds a strip of 8", "{:.2f}"),
+}
+SWEPT = ("joint", "motion", "within_16", "exact", "perfect_frames", "seconds_per_strip")
+ABLATED = {
+    "target_bits": ("target bits", "{:g}"),
+    "motion": ("motion, of 9", "%"),
+    "attributes": ("attributes, mean of 4", "%"),
+    "within_16": ("within 16", "%"),
+    "alpha_iou": ("alpha IoU", "{:.3f}"),
+    "hard_bits": ("hard bits", "{:.1f}"),
+    "soft_bits": ("soft bits", "{:.1f}"),
+    "attribute_leak": ("attributes in motion tokens", "±"),
+    "motion_leak": ("motion in content", "±"),
+}
+
+
+def write_value(values: Values, key: str, form: str) -> str:
+    """One cell; empty where the value is missing."""
+    value = values.get(key)
+    if value is None:
+        return ""
+    if form == "±":
+        return f"{100 * value:+.1f} ± {100 * values[f'{key}_error']:.1f}"
+    return f"{100 * value:.1f} %" if form == "%" else form.format(value)
+
+
+def tabulate(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def tabulate_sprites(values: Values) -> str:
+    """Figures of the product on all sets, and what true targets get."""
+    reports = values["reports"]
+    columns = [{**report, **report["product"]} for report in reports]
+    rows = [
+        [words, *(write_value(column, key, form) for column in columns), write_value(reports[0]["ceiling"], key, form)]
+        for key, (words, form) in FIGURES.items()
+        if any(key in column for column in columns)
+    ]
+    return tabulate(["", *(SETS.get(r["set"], r["set"]) for r in reports), "true Sprites targets"], rows)
+
+
+def tabulate_parts(values: Values) -> str:
+    """Exactly right pixels of each part of the characters, where layers tell the parts."""
+    reports = [report for report in values["reports"] if "parts" in report]
+    names = list(dict.fromkeys(name for report in reports for name in report["parts"]))
+    rows = [[name, *(write_value(report["parts"], name, "%") for report in reports)] for name in names]
+    return tabulate(["", *(SETS.get(r["set"], r["set"]) for r in reports)], rows)
+
+
+def tabulate_sweep(values: Values) -> str:
+    """Quality and time against sampling steps and content frames."""
+    rows = []
+    for report in values["sweep"]:
+        column, used = {**report, **report["product"]}, report["settings"]
+        cells = [write_value(column, key, FIGURES[key][1]) for key in SWEPT]
+        rows.append([str(used["steps"]), str(used["content_frames"]), *cells])
+    return tabulate(["steps", "content frames", *(FIGURES[key][0] for key in SWEPT)], rows)
+
+
+def tabulate_ablation(values: Values) -> str:
+    """One line for each small model."""
+    rows = [
+        [row["words"], *(write_value(row, key, form) for key, (_, form) in ABLATED.items())]
+        for row in values["rows"].values()
+    ]
+    return tabulate(["row", *(words for words, _ in ABLATED.values())], rows)
+
+
+def tabulate_probes(values: Values) -> str:
+    """One line for each thing that was read."""
+    rows = [
+        [
+            r["source"],
+            r["target"],
+            f"{100 * r['accuracy']:.1f} %",
+            f"{100 * r['chance']:.1f} %",
+            f"{100 * r['advantage']:+.1f} ± {100 * r['error']:.1f}",
+        ]
+        for r in values["readings"]
+    ]
+    return tabulate(["read from", "what", "accuracy", "chance", "points above chance"], rows)
+
+
+def tabulate_speed(values: Values) -> str:
+    """What `bench model` printed."""
+    return tabulate(["figure", "value"], [[name.replace("_", " "), str(value)] for name, value in values.items()])
+
+
+TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
+    # marker: (file, how it becomes a table)
+    "sprites": ("sprites.json", tabulate_sprites),
+    "parts": ("sprites.json", tabulate_parts),
+    "sweep": ("sprites.json", tabulate_sweep),
+    "ablation": ("ablation.json", tabulate_ablation),
+    "probes": ("probes.json", tabulate_probes),
+    "speed": ("speed.json", tabulate_speed),
+}
+
+
+def fill_table(text: str, name: str, table: str) -> str:
+    """Put a table between its markers.
+
+    Raises:
+        ValueError: the markers are not there.
+    """
+    begin, end = f"<!-- results: {name} -->", f"<!-- /results: {name} -->"
+    pattern = re.compile(f"({re.escape(begin)}\n).*?({re.escape(end)})", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"no markers {begin} ... {end}")
+    return pattern.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text, count=1)
+
+
+def draw_ablation(values: Values, path: Path) -> None:
+    """Accuracy, hard bits and leakage against the target bitrate."""
+    rows = [row for name, row in values["rows"].items() if name.startswith("bits-")]
+    bits = [row["target_bits"] for row in rows]
+    figure, (left, middle, right) = _make_figure(3)
+    for key, words in (("motion", "motion"), ("attributes", "attributes"), ("within_16", "pixels within 16")):
+        if all(key in row for row in rows):
+            left.plot(bits, [100 * row[key] for row in rows], marker="o", label=words)
+    left.set(title="frames as drawn", ylabel="right, %")
+    middle.plot(bits, bits, color="grey", linestyle=":", label="target")
+    middle.plot(bits, [row["hard_bits"] for row in rows], marker="o", label="hard")
+    middle.plot(bits, [row["soft_bits"] for row in rows], marker="s", label="soft")
+    middle.set(title="entropy of the motion tokens", ylabel="bits a frame", yscale="log")
+    for key, words in (("attribute_leak", "attributes in motion tokens"), ("motion_leak", "motion in content")):
+        if all(key in row for row in rows):
+            errors = [100 * row[f"{key}_error"] for row in rows]
+            right.errorbar(bits, [100 * row[key] for row in rows], errors, marker="o", capsize=3, label=words)
+    right.axhline(0, color="grey", linestyle=":")
+    right.set(title="leakage", ylabel="points above chance")
+    for axes in (left, middle, right):
+        axes.set(xlabel="target, bits a frame", xscale="log", xticks=bits, xticklabels=[f"{b:g}" for b in bits])
+        axes.minorticks_off()
+        axes.legend()
+    _save(figure, path)
+
+
+def draw_sweep(values: Values, path: Path) -> None:
+    """Pixels against steps, and against content frames."""
+    usual = values["reports"][0]["settings"]
+    figure, pair = _make_figure(2)
+    for axes, key, other in zip(pair, ("steps", "content_frames"), ("content_frames", "steps"), strict=True):
+        reports = [report for report in values["sweep"] if report["settings"][other] == usual[other]]
+        reports.sort(key=lambda report: report["settings"][key])
+        counts = [report["settings"][key] for report in reports]
+        for figure_key, words in (("exact", "exactly right"), ("within_16", "within 16")):
+            shares = [100 * report["product"][figure_key] for report in reports]
+            axes.plot(counts, shares, marker="o", label=words)
+        axes.set(xlabel=key.replace("_", " "), ylabel="foreground, %", xscale="log")
+        axes.set(xticks=counts, xticklabels=[str(count) for count in counts])
+        axes.minorticks_off()
+        axes.legend()
+    _save(figure, path)
+
+
+def draw_probes(values: Values, path: Path) -> None:
+    """What was read, beside chance."""
+    readings = [r for r in values["readings"] if r["target"] != "attributes"]
+    figure, (axes,) = _make_figure(1, width=9)
+    places = range(len(readings))
+    axes.bar(places, [100 * r["accuracy"] for r in readings], yerr=[100 * r["error"] for r in readings], capsize=3)
+    for place, reading in zip(places, readings, strict=True):
+        axes.hlines(100 * reading["chance"], place - 0.45, place + 0.45, color="black", linestyle=":")
+    labels = [f"{r['target']}\nfrom {r['source']}" for r in readings]
+    axes.set_xticks(list(places), labels, rotation=60, ha="right", fontsize=8)
+    axes.set(ylabel="read right, %", title="dotted: chance")
+    _save(figure, path)
+
+
+PLOTS: Mapping[str, tuple[str, Callable[[Values, Path], None]]] = {
+    "ablation.png": ("ablation.json", draw_ablation),
+    "sweep.png": ("sprites.json", draw_sweep),
+    "probes.png": ("probes.json", draw_probes),
+}
+
+
+def _make_figure(count: int, width: float | None = None) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # late: tables need no matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width or 4.6 * count, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, [figure.add_subplot(1, count, place + 1) for place in range(count)]
+
+
+def _save(figure: Any, path: Path) -> None:
+    partial = path.with_name(f".{path.stem}.partial.png")
+    figure.savefig(
+        partial, dpi=110, metadata={"Software": ""}
+    )  # no version, so that the same figures are the same file
+    os.replace(partial, path)
+
+
+def read_values(folder: Path, name: str) -> Values | None:
+    """A JSON file of the folder, or None where it is missing."""
+    path = folder / name
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill docs/results.md and write docs/images; the status is 1 where a file was missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--docs", type=Path, default=DOCS, help="folder with results.md, results/ and images/")
+    parser.add_argument("--no-plots", action="store_true", help="tables alone, without matplotlib")
+    options = parser.parse_args(arguments)
+    page, folder = options.docs / "results.md", options.docs / "results"
+    text, missing = page.read_text(encoding="utf-8"), set()
+    for marker, (name, build) in TABLES.items():
+        values = read_values(folder, name)
+        if values is None or (marker == "sweep" and "sweep" not in values):
+            missing.add(name)
+        else:
+            text = fill_table(text, marker, build(values))
+    partial = page.with_name(f".{page.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, page)
+    for name, (source, draw) in ({} if options.no_plots else PLOTS).items():
+        values = read_values(folder, source)
+        if values is not None and (name != "sweep.png" or "sweep" in values):
+            (options.docs / "images").mkdir(exist_ok=True)
+            draw(values, options.docs / "images" / name)
+    for name in sorted(missing):
+        print(f"{folder / name}: missing or incomplete; {page} says which command writes it", file=sys.stderr)
+    return int(bool(missing))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
