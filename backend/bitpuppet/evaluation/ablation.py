@@ -50,9 +50,10 @@ PRESET = Preset(
     bits_per_frame=12.0,
     head="values",
     detail_frames=0,
+    reference=False,
     temporal_width=0,
 )
-"""As the paper has it where sprites allow: values instead of a palette, content at the queries alone."""
+"""As the paper has it where sprites allow: values instead of a palette, content at the queries alone, no references."""
 RECIPE = Recipe(
     steps=800,
     pairs=16,
@@ -140,7 +141,7 @@ class SameSegment:
         """As many frames of the target as there would be content frames, at most all."""
         batch = self.source.draw(step, pairs, content_frames, target_frames, in_order=in_order)
         content = np.resize(np.arange(target_frames), content_frames)
-        return replace(batch, content=batch.target[:, content])
+        return replace(batch, content=batch.target[:, content], numbers=batch.wanted[:, content])
 
 
 @dataclass(frozen=True)

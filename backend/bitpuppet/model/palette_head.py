@@ -70,5 +70,7 @@ class PaletteHead(nn.Module):
         """The best colour of each pixel, as tokens (F, L, D), for logits (F, L * pixels, P)."""
         frames = len(logits) // len(palette.colours)
         colours = repeat(palette.colours, "b p c -> (b t) p c", t=frames)
-        chosen = torch.gather(colours, 1, repeat(logits.argmax(dim=-1), "f s -> f s c", c=4))
+        best = logits.max(dim=-1)
+        chosen = torch.gather(colours, 1, repeat(best.indices, "f s -> f s c", c=4))
+        chosen = chosen + (best.values - best.values)[..., None]  # broken weights must not look like a picture
         return rearrange(chosen, "f (l n) c -> f l (n c)", n=self.patch**2)

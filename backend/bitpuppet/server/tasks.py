@@ -161,7 +161,7 @@ def _decode(model: Loaded, params: DecodeParams, parts: Parts, watch: Watch) -> 
     if "code" in parts:
         raise Refusal(
             "unsupported",
-            "this model keeps more of a character than its content tokens: colours and details; send the part content, "
+            "a character is more than its content tokens here: colours and details count, too; send the part content, "
             "and no code",
         )
     engine, tokens = model.engine, parts["tokens"].astype(np.int64)

@@ -1,0 +1,182 @@
+"""What a worker does with each kind of job, with a real engine of random weights; each result can be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from bitpuppet.data.puppets import draw_clip, make_puppet
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.batch import retarget_together
+from bitpuppet.jobs.engine import Engine
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.preset import PRESETS
+from bitpuppet.server.engines import Loaded
+from bitpuppet.server.tasks import Done, is_memory_error, list_kinds, prepare_retarget, run_batch, run_task
+from bitpuppet_client import wire
+from bitpuppet_client.jobs import (
+    DecodeParams,
+    EncodeParams,
+    ExtendParams,
+    JobParams,
+    Parts,
+    RetargetParams,
+    TokensParams,
+)
+from bitpuppet_client.messages import Result
+
+Tokens = NDArray[np.int64]
+
+
+class Repeater:
+    """A motion prior that repeats the given motion; each seed shifts its codewords by another number."""
+
+    def continue_motion(
+        self,
+        tokens: Tokens,
+        frames: int,
+        *,
+        goal: Tokens | None = None,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        seeds: Sequence[int | Sequence[int]] = (0,),
+        callback: Callable[[int, int], None] | None = None,
+    ) -> Tokens:
+        if callback is not None:
+            callback(1, 1)
+        shape = frames, tokens.shape[1]
+        return np.stack([np.resize(tokens + number + 1, shape) % 8 for number in range(len(seeds))])
+
+    def measure_arrival(self, tokens: Tokens, goal: Tokens) -> float:
+        return 0.0
+
+
+@pytest.fixture(scope="module")
+def model() -> Loaded:
+    torch.manual_seed(0)
+    tiny = replace(PRESETS["tiny"], head="values", reference=False, detail_frames=0)  # nothing to round differently
+    weights = BitrateControlledDiffusion(tiny)
+    for tensor in weights.state_dict().values():
+        if tensor.is_floating_point() and not tensor.any():
+            tensor.normal_(std=0.5)  # what starts at zero draws nothing
+    engine = Engine(weights.requires_grad_(False), torch.device("cpu"), torch.float32)
+    return Loaded(
+        engine,
+        "0123456789abcdef",
+        together=lambda strips, **options: retarget_together(engine, strips, **options),
+        encode=lambda frames: engine.encode_content(frames).tokens[0].numpy(),
+        load_prior=Repeater,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    hero, actor = make_puppet(3, size=48), make_puppet(8, size=40)
+    return {"content": draw_clip(hero, hero.motions[0], 3), "motion": draw_clip(actor, actor.motions[1], 4)}
+
+
+def run(model: Loaded, params: JobParams, parts: Parts) -> tuple[Done, list[tuple[int, int, Any]]]:
+    """Do a job, and check that its result and its previews could be sent."""
+    seen: list[tuple[int, int, Any]] = []
+    done = run_task(model, params, parts, lambda step, steps, make: seen.append((step, steps, make and make())))
+    result = Result(str(uuid4()), params.kind, done.report, done.parts)
+    read = wire.decode_reply([bytes(frame) for frame in wire.encode(result, 1)]).message
+    assert isinstance(read, Result)
+    return done, seen
+
+
+def test_retarget(model: Loaded, parts: Parts) -> None:
+    done, seen = run(model, RetargetParams(seed=3, steps=2), parts)
+    frames = done.parts["frames"]
+    assert frames.shape == (4, 48, 48, 4)
+    assert [(step, steps, view.shape) for step, steps, view in seen] == [(1, 2, frames.shape), (2, 2, frames.shape)]
+    known = {tuple(colour) for colour in parts["content"].reshape(-1, 4)[:, :3]}
+    assert {tuple(colour) for colour in frames[frames[..., 3] == 255][:, :3]} <= known
+    assert done.report["palette_size"] and done.report["pixel_scale"] == 1
+    free, _ = run(model, RetargetParams(seed=3, steps=2, palette_lock=False), parts)
+    assert free.report["palette_size"] is None
+    assert not np.array_equal(free.parts["frames"], frames)
+
+
+def test_enlarged_art_comes_back_enlarged(model: Loaded, parts: Parts) -> None:
+    large = {"content": parts["content"].repeat(2, axis=1).repeat(2, axis=2), "motion": parts["motion"]}
+    done, _ = run(model, RetargetParams(seed=3, steps=2), large)
+    small, _ = run(model, RetargetParams(seed=3, steps=2), parts)
+    assert done.report["pixel_scale"] == 2
+    np.testing.assert_array_equal(done.parts["frames"][:, ::2, ::2], small.parts["frames"])
+
+
+def test_decode_of_tokens_is_the_retarget(model: Loaded, parts: Parts) -> None:
+    tokens = run(model, TokensParams(), {"motion": parts["motion"]})[0].parts["tokens"]
+    assert tokens.shape == (4, 4) and tokens.dtype == np.uint16
+    decoded, _ = run(model, DecodeParams(seed=3, steps=2), {"tokens": tokens, "content": parts["content"]})
+    direct, _ = run(model, RetargetParams(seed=3, steps=2), parts)
+    np.testing.assert_array_equal(decoded.parts["frames"], direct.parts["frames"])
+    assert decoded.report["bits_per_frame"] == direct.report["bits_per_frame"]
+
+
+def test_encode(model: Loaded, parts: Parts) -> None:
+    done, _ = run(model, EncodeParams(), {"content": parts["content"]})
+    assert done.parts["code"].shape == (model.engine.preset.content_tokens, model.engine.preset.width)
+    assert done.parts["code"].dtype == np.float32
+
+
+def test_together_as_alone(model: Loaded, parts: Parts) -> None:
+    params = [RetargetParams(seed=seed, steps=2) for seed in range(3)]
+    shots = [prepare_retarget(model, parts) for _ in params]
+    views: list[list[tuple[int, ...]]] = []
+    together = run_batch(model, params, shots, lambda _, __, makes: views.append([make().shape for make in makes]))
+    for one, its in zip(together, params, strict=True):
+        alone, _ = run(model, its, parts)
+        np.testing.assert_array_equal(one.parts["frames"], alone.parts["frames"])
+        assert one.report == alone.report
+    assert views == [[(4, 48, 48, 4)] * 3] * 2
+
+
+def test_extend(model: Loaded, parts: Parts) -> None:
+    params = ExtendParams(count=5, variations=2, seed=1, steps=1)
+    done, seen = run(model, params, {"motion": parts["motion"]})
+    assert set(done.parts) == {"frames", "frames_2"}
+    for frames in done.parts.values():
+        assert frames.shape == (9, 40, 40, 4)
+        np.testing.assert_array_equal(frames[:4], parts["motion"])
+    assert done.report["variations"] == 2 and len(done.report["seam"]) == 2
+    assert seen and all(view is None for _, _, view in seen)
+    loop, _ = run(model, ExtendParams(count=4, loop=True, steps=1), parts)
+    assert loop.report["loop"] is True and len(loop.report["loop_closed"]) == 1
+
+
+def test_extend_without_a_prior(model: Loaded, parts: Parts) -> None:
+    with pytest.raises(BitpuppetError, match="no motion prior"):
+        run(Loaded(model.engine, "0123456789abcdef"), ExtendParams(count=5), {"motion": parts["motion"]})
+
+
+def test_whatever_the_watch_raises_ends_the_job(model: Loaded, parts: Parts) -> None:
+    steps = []
+
+    def watch(step: int, *_: object) -> None:
+        steps.append(step)
+        raise KeyError
+
+    for params in (RetargetParams(steps=50), ExtendParams(count=5, steps=50)):
+        with pytest.raises(KeyError):
+            run_task(model, params, parts, watch)
+    assert steps == [1, 1]
+
+
+def test_kinds() -> None:
+    assert set(list_kinds()) == {"retarget", "tokens", "encode", "decode", "extend"}
+
+
+def test_memory_errors_are_known() -> None:
+    assert is_memory_error(MemoryError())
+    assert is_memory_error(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
+    assert not is_memory_error(RuntimeError("shapes do not match"))
+    assert not is_memory_error(ValueError("memory"))
