@@ -182,6 +182,18 @@ def test_acknowledged_results_stay_up_to_a_size(tmp_path: Path, clock: HandClock
     assert list(ledger.find(jobs)) == jobs[2:]
 
 
+def test_sweep_takes_a_few_at_a_time(tmp_path: Path, clock: HandClock) -> None:
+    ledger = open_ledger(tmp_path, clock, keep_seconds=1.0)
+    for seed in range(300):
+        job = submit(ledger, seed)
+        ledger.cancel(job)
+        ledger.acknowledge(job)
+    clock.now += 2
+    assert ledger.sweep() == 256
+    assert ledger.sweep() == 44
+    assert ledger.sweep() == 0
+
+
 def test_unclaimed_results_stay_for_long_but_not_for_ever(tmp_path: Path, clock: HandClock) -> None:
     ledger = open_ledger(tmp_path, clock, unclaimed_seconds=1000.0)
     job, failed = submit(ledger), submit(ledger)

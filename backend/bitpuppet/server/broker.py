@@ -32,7 +32,7 @@ _ROUND = 32
 _IDLE_MS, _STOPPING_MS = 500, 50
 _CLOGGED_MS = 1, 50
 """Shortest and longest wait while replies wait for their readers."""
-_SWEEP_SECONDS = 30.0
+_SWEEP_SECONDS, _SWEEP_AGAIN_SECONDS = 30.0, 0.5
 _FLUSH_SECONDS = 1.0
 _ALIVE_SECONDS = 10.0
 """A connection that was heard within this time counts as a client."""
@@ -76,7 +76,8 @@ class Broker:
         self._finish = False
         self._pause = _CLOGGED_MS[0]
         self._stop_at: float | None = None
-        self._swept = self._flushed = clock.steady()
+        self._flushed = clock.steady()
+        self._sweep_at = self._flushed + _SWEEP_SECONDS
 
     def run(self) -> None:
         """Serve until told to stop; jobs that run then are finished or put back."""
@@ -208,10 +209,10 @@ class Broker:
         if now - self._flushed >= _FLUSH_SECONDS and (self._ledger.is_stuck or self._ledger.problem):
             self._ledger.flush()
             self._flushed = now
-        if now - self._swept >= _SWEEP_SECONDS:
-            self._ledger.sweep()
+        if now >= self._sweep_at:
+            more = self._ledger.sweep()
             self._watchers.sweep(now)
-            self._swept = now
+            self._sweep_at = now + (_SWEEP_AGAIN_SECONDS if more else _SWEEP_SECONDS)
         for _ in range(self._vitals.take_signals()):
             _LOG.info("stopping: a signal")
             self.stop(False)

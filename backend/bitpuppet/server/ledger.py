@@ -299,12 +299,13 @@ class Ledger:
         else:
             self.problem = None
 
-    def sweep(self) -> None:
-        """Let results go that were acknowledged or kept for long enough."""
+    def sweep(self) -> int:
+        """Let some results go that were acknowledged or kept for long enough; how many went."""
         now = self.clock.steady()
         self.time.keep(now)
         with contextlib.suppress(StoreError):  # the next sweep will
-            self.shelf.sweep(self.time.read(now))
+            return self.shelf.sweep(self.time.read(now))
+        return 0
 
     def _recover(self) -> None:
         """Bring jobs of a server that was killed to a state that is true."""

@@ -105,12 +105,16 @@ class Shelf:
         """Raise StoreError unless files can be written."""
         self._files.probe()
 
-    def sweep(self, age: float) -> None:
+    def sweep(self, age: float) -> int:
         """Let some results go that were acknowledged or kept for long enough. Raises StoreError.
 
         Args:
             age: now, by the store's clock.
+
+        Returns:
+            How many went; there may be more.
         """
+        gone = 0
         kept = self._store.count_acknowledged_bytes()
         for job in self._store.list_acknowledged():
             is_young = (job.acknowledged or 0.0) + self._settings.keep_seconds > age
@@ -118,8 +122,11 @@ class Shelf:
                 break
             kept -= job.result_bytes
             self._forget(job)
+            gone += 1
         for job in self._store.list_ended_before(age - self._settings.unclaimed_seconds):
             self._forget(job)
+            gone += 1
+        return gone
 
     def tidy(self, live: Mapping[str, Job]) -> None:
         """Remove files that belong to no job, such as a kill leaves between two steps. Raises StoreError."""
