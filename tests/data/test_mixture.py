@@ -19,7 +19,7 @@ from bitpuppet.data.mixture import (
     number_colours,
     pick_colours,
 )
-from bitpuppet.data.puppets import is_held_out
+from bitpuppet.data.puppets import is_held_out, make_puppet
 from bitpuppet.errors import BitpuppetError
 
 
@@ -72,8 +72,31 @@ def test_held_out_puppets_stay_out() -> None:
         source = PuppetSource(64, held_out=held_out)
         rng = np.random.default_rng(0)
         for _ in range(5):
-            source.draw_clips(rng, 0, 1)
+            source.draw_scene(rng, 0, 1)
         assert all(is_held_out(seed) == held_out for seed, _ in source._clips)
+
+
+def test_motion_is_the_target_or_another_puppet() -> None:
+    def count_same(share_driven: float) -> int:
+        mixture = Mixture([Share(PuppetSource(64), 1.0, 0.0)], share_driven=share_driven)
+        batch = mixture.draw(0, 6, 1, 3)
+        return sum(np.array_equal(motion, target) for motion, target in zip(batch.motion, batch.target, strict=True))
+
+    assert count_same(0.0) == 6
+    assert count_same(1.0) == 0
+
+
+def test_another_puppet_performs_the_same_motion() -> None:
+    source = PuppetSource(64)
+    for number in range(4):
+        scene = source.draw_scene(np.random.default_rng(number), 0, 2)
+        (seed, motion), (other, driven) = next(iter(source._clips)), list(source._clips)[-1]
+        assert motion == driven and seed != other
+        assert make_puppet(seed).plan == make_puppet(other).plan
+        assert make_puppet(seed).motions[motion] == make_puppet(other).motions[driven]
+        assert np.array_equal(scene.clips[0], source._clips[seed, motion])
+        assert np.array_equal(scene.driver, source._clips[other, driven])
+        source._clips.clear()
 
 
 def test_recolouring_maps_colours_one_to_one_over_all_frames() -> None:
@@ -97,8 +120,9 @@ def test_benchmark_source_never_draws_test_characters(data_folder: Path) -> None
     source = BenchmarkSource(data_folder / "sprites")
     _, test = split_characters()
     assert not {c.number for c in source.characters} & {c.number for c in test}
-    clips = source.draw_clips(np.random.default_rng(0), 0, 4)
-    assert [clip.shape for clip in clips] == [(8, 64, 64, 4)] * 4
+    scene = source.draw_scene(np.random.default_rng(0), 0, 4)
+    assert [clip.shape for clip in [*scene.clips, scene.driver]] == [(8, 64, 64, 4)] * 5
+    assert not np.array_equal(scene.clips[0], scene.driver)
 
 
 def test_shares_are_respected(data_folder: Path) -> None:

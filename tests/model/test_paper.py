@@ -136,6 +136,7 @@ def make_batch(preset: Preset, clips: int) -> TensorBatch:
         content=frames[0],
         shown=torch.ones(clips, half, dtype=torch.bool),
         target=frames[1],
+        motion=frames[1],
         colours=empty,
         counts=torch.zeros(clips, dtype=torch.int64),
         wanted=torch.zeros(clips, half, 0, 0, dtype=torch.uint8),

@@ -73,7 +73,8 @@ class Backend:
     def spawn(self, **settings: Any) -> subprocess.Popen[str]:
         """Start a server and do not wait."""
         paths = {"endpoint": self.endpoint_path, "store": self.store, "models": self.folder / "models"}
-        values = {name: str(path) for name, path in paths.items()} | self.settings | settings
+        own: dict[str, Any] = {"parent": os.getpid()}  # a test run that is killed leaves no servers behind
+        values = own | {name: str(path) for name, path in paths.items()} | self.settings | settings
         source = str(Path(bitpuppet.__file__).parents[1])
         environ = os.environ | {"PYTHONPATH": source, "PYTHONUNBUFFERED": "1"} | self.environ
         return subprocess.Popen(

@@ -73,6 +73,7 @@ class ClipFolder:
             content=joined[:, :content_frames],
             shown=np.ones((pairs, content_frames), dtype=np.bool_),
             target=joined[:, content_frames:],
+            motion=joined[:, content_frames:],
             colours=np.zeros((pairs, 0, 3), dtype=np.uint8),
             counts=np.zeros(pairs, dtype=np.int64),
             wanted=np.zeros((pairs, target_frames, 0, 0), dtype=np.uint8),

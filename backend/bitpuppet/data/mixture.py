@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bitpuppet.data.augmentation import draw_colour_map, recolour
 from bitpuppet.data.benchmark import MOTIONS, Benchmark, split_characters
 from bitpuppet.data.lpc import Wardrobe
-from bitpuppet.data.puppets import draw_clip, is_held_out, make_puppet
+from bitpuppet.data.puppets import Puppet, draw_clip, is_held_out, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import place_clip
 from bitpuppet.sprites.palette import OPAQUE_ALPHA, pack_colours, unpack_colours
@@ -34,7 +34,9 @@ class PairBatch:
     shown: NDArray[np.bool_]
     """(B, N): which content frames count."""
     target: Frames
-    """(B, T, H, W, 4): frames of the same character in another animation, motion and target in one."""
+    """(B, T, H, W, 4): frames of the same character in another animation."""
+    motion: Frames
+    """(B, T, H, W, 4): the target itself, or another character in the same poses."""
     colours: Frames
     """(B, MOST_COLOURS, 3): RGB of the character in the animations that content comes from, most frequent first."""
     counts: NDArray[np.int64]
@@ -48,13 +50,29 @@ class PairBatch:
 MOST_COLOURS = 48
 """Colours of a character in training. A few characters have more; their rare colours are unknown."""
 UNKNOWN = 255
+SHARE_DRIVEN = 0.7
+"""Pairs whose motion another character shows.
+
+LPC, Sprites and puppets are factorials, so the right answer to a swap is known, and training can ask for swaps. Motion
+of the character itself, as in the paper, leaves bits in it that suit that character alone: with it the tokens of
+puppets told apart details of silhouettes, and not the direction.
+"""
+
+
+class Scene(NamedTuple):
+    """Clips of one character, each of another motion, and who else performs the first of them."""
+
+    clips: list[Frames]
+    """Each (T, 64, 64, 4)."""
+    driver: Frames
+    """(T, 64, 64, 4): another character in the poses of the first clip."""
 
 
 class Source(Protocol):
     """Something that draws one character in several clips."""
 
-    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
-        """`clips` clips of one character, each of another motion where it has so many, each (T, 64, 64, 4)."""
+    def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
+        """A scene of `clips` clips, or of as many as the character has motions."""
         ...
 
 
@@ -65,11 +83,12 @@ class BenchmarkSource:
         self.benchmark = Benchmark(root)
         self.characters, _ = split_characters()
 
-    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
+    def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
         """See `Source`."""
-        character = self.characters[int(rng.integers(len(self.characters)))]
+        character, driver = (self.characters[int(i)] for i in rng.choice(len(self.characters), size=2, replace=False))
         motions = rng.permutation(len(MOTIONS))[:clips]
-        return [self.benchmark.clip(character, int(motion)) for motion in motions]
+        drawn = [self.benchmark.clip(character, int(motion)) for motion in motions]
+        return Scene(drawn, self.benchmark.clip(driver, int(motions[0])))
 
 
 class LpcSource:
@@ -79,13 +98,17 @@ class LpcSource:
         self.wardrobe = Wardrobe(root)
         self.held_out = held_out
 
-    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
+    def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
         """See `Source`."""
         character = self.wardrobe.dress(rng, held_out=self.held_out)
         while len(character.rows) < 2:
             character = self.wardrobe.dress(rng, held_out=self.held_out)
         rows = rng.permutation(np.array(character.rows))[:clips]
-        return [self.wardrobe.clip(character, int(row)) for row in rows]
+        driver = self.wardrobe.dress(rng)
+        while rows[0] not in driver.rows:
+            driver = self.wardrobe.dress(rng)
+        drawn = [self.wardrobe.clip(character, int(row)) for row in rows]
+        return Scene(drawn, self.wardrobe.clip(driver, int(rows[0])))
 
 
 class PuppetSource:
@@ -99,15 +122,21 @@ class PuppetSource:
         self._capacity = capacity
         self._clips: OrderedDict[tuple[int, int], Frames] = OrderedDict()
 
-    def draw_clips(self, rng: np.random.Generator, step: int, clips: int) -> list[Frames]:
-        """See `Source`."""
+    def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
+        """See `Source`. The other puppet has the same body plan, and a size of its own."""
+        puppet, driver = self._draw_puppet(rng, step), self._draw_puppet(rng, step)
+        while driver.plan != puppet.plan or driver.seed == puppet.seed:
+            driver = self._draw_puppet(rng, step)
+        motions = rng.permutation(len(puppet.motions))[:clips]
+        drawn = [self._clip(puppet.seed, int(motion)) for motion in motions]
+        return Scene(drawn, self._clip(driver.seed, int(motions[0])))
+
+    def _draw_puppet(self, rng: np.random.Generator, step: int) -> Puppet:
         while True:
             seed = step // self.STEPS_PER_PUPPET + int(rng.integers(self.WINDOW))
             puppet = make_puppet(seed)
             if is_held_out(seed) == self.held_out and puppet.size <= self.canvas:
-                break
-        motions = rng.permutation(len(puppet.motions))[:clips]
-        return [self._clip(seed, int(motion)) for motion in motions]
+                return puppet
 
     def _clip(self, seed: int, motion: int) -> Frames:
         key = seed, motion
@@ -132,11 +161,22 @@ class Share:
 class Mixture:
     """Draws batches of pairs from several sources."""
 
-    def __init__(self, shares: Sequence[Share], *, seed: int = 0) -> None:
+    def __init__(self, shares: Sequence[Share], *, seed: int = 0, share_driven: float = SHARE_DRIVEN) -> None:
+        """Mix sources.
+
+        Args:
+            shares: the sources.
+            seed: of all draws.
+            share_driven: chance that motion comes from another character in the same poses, 0..1.
+
+        Raises:
+            BitpuppetError: there are no shares.
+        """
         if not shares:
             raise BitpuppetError("training has no data; point --data or BITPUPPET_DATA at the data folder")
         self.shares = tuple(shares)
         self.seed = seed
+        self.share_driven = share_driven
 
     def draw(
         self, step: int, pairs: int, content_frames: int, target_frames: int, *, in_order: bool = False
@@ -149,16 +189,17 @@ class Mixture:
         rng = np.random.default_rng([self.seed, step])
         weights = np.array([share.weight for share in self.shares])
         chosen = rng.choice(len(self.shares), size=pairs, p=weights / weights.sum())
-        contents, shown, targets, palettes, wanted, numbers = [], [], [], [], [], []
+        contents, shown, targets, drives, palettes, wanted, numbers = [], [], [], [], [], [], []
         for index in chosen:
             share = self.shares[int(index)]
-            target, *others = share.source.draw_clips(rng, step, 1 + int(rng.integers(1, 5)))
+            (clip, *others), driver = share.source.draw_scene(rng, step, 1 + int(rng.integers(1, 5)))
             pool = np.concatenate(others)
             content = pool[rng.integers(len(pool), size=content_frames)]
             if in_order:
-                target = target[(rng.integers(len(target)) + np.arange(target_frames)) % len(target)]
+                taken = (rng.integers(len(clip)) + np.arange(target_frames)) % len(clip)
             else:
-                target = target[rng.choice(len(target), size=target_frames, replace=len(target) < target_frames)]
+                taken = rng.choice(len(clip), size=target_frames, replace=len(clip) < target_frames)
+            target = clip[taken]
             palette = pick_colours(pool)
             wanted.append(number_colours(target, palette))
             numbers.append(number_colours(content, palette))
@@ -167,7 +208,14 @@ class Mixture:
                 content, target = recolour(content, *colours), recolour(target, *colours)
                 opaque = np.concatenate([palette, np.full((len(palette), 1), 255, np.uint8)], axis=1)
                 palette = recolour(opaque, *colours)[:, :3]
+            if rng.random() < self.share_driven:
+                motion = driver[taken]
+                if rng.random() < share.recoloured:
+                    motion = recolour(motion, *draw_colour_map(rng))
+            else:
+                motion = target
             contents.append(content)
+            drives.append(motion)
             targets.append(target)
             palettes.append(palette)
             shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
@@ -177,6 +225,7 @@ class Mixture:
             content=np.stack(contents),
             shown=np.stack(shown),
             target=np.stack(targets),
+            motion=np.stack(drives),
             colours=np.stack(padded),
             counts=counts,
             wanted=np.stack(wanted),

@@ -65,6 +65,7 @@ RECIPE = Recipe(
     warmup=40,
     cooldown=0.4,
     ema=0.99,
+    agreement=0.0,
 )
 
 
@@ -241,7 +242,7 @@ def _train_row(
         rate_scale=RECIPE.rate_scale if row.rate_control else 0.0,
     )
     share = Share(PuppetSource(PRESET.canvas) if data is None else BenchmarkSource(data / "sprites"), 1.0, 0.0)
-    source: BatchSource = Mixture([share], seed=settings.seed)
+    source: BatchSource = Mixture([share], seed=settings.seed, share_driven=0.0)  # as the paper trains
     if not row.cross_driving:
         source = SameSegment(source)
     trainer = Trainer(replace(PRESET, bits_per_frame=row.bits), recipe, source, runs / name, cpu=cpu)

@@ -11,6 +11,7 @@ from transformers.models.t5.modeling_t5 import T5Stack
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.palette_head import ColourEmbedding
 from bitpuppet.model.preset import Preset
+from bitpuppet.model.stem import Stem
 
 
 def make_stack(width: int, heads: int, blocks: int) -> T5Stack:
@@ -57,6 +58,7 @@ class Encoder(nn.Module):
         self.places = nn.Parameter(torch.randn(preset.tokens, width) * 0.5)
         self.content_queries = nn.Parameter(torch.randn(preset.content_tokens, width))
         self.motion_query = nn.Parameter(torch.randn(1, width))
+        self.stem = Stem(preset.stem_width, width, preset.canvas, preset.patch) if preset.stem_width else None
         self.stack = make_stack(width, heads, preset.encoder_blocks)
         self.to_content = nn.Linear(width, preset.width)
         self.to_motion = nn.Linear(width, preset.motion_width)
@@ -96,7 +98,11 @@ class Encoder(nn.Module):
             Motion before quantization, (F, groups, group_width), each group about unit variance.
         """
         query = repeat(self.motion_query, "one w -> f one w", f=len(tokens))
-        hidden = self._run([query, self._embed(tokens, places)], [mask.new_ones(query.shape[:2]), mask])
+        embedded = self._embed(tokens, places)
+        if self.stem is not None:
+            found, summary = self.stem(tokens, places, mask)
+            query, embedded = query + summary, embedded + found
+        hidden = self._run([query, embedded], [mask.new_ones(query.shape[:2]), mask])
         motion = rearrange(self.to_motion(hidden[:, 0]), "f (g w) -> f g w", g=self.groups)
         return nn.functional.layer_norm(motion.float(), motion.shape[-1:])
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bitpuppet.errors import BitpuppetError
 
-MAY_BE_ZERO = ("detail_frames", "encoder_heads", "encoder_width", "temporal_width")
+MAY_BE_ZERO = ("detail_frames", "encoder_heads", "encoder_width", "stem_width", "temporal_width")
 """Settings that 0 switches off."""
 
 
@@ -41,6 +41,8 @@ class Preset:
     each frame, motion at the frames' outputs (paper)."""
     clip_frames: int = 50
     """Frames of a clip where the encoder reads clips: half are content, the other half is motion (paper: 50)."""
+    stem_width: int = 0
+    """Channels of the first convolution through which motion is seen; 0 for no convolutions (paper)."""
     encoder_blocks: int = 4
     """Blocks of the T5 encoder (paper: 12)."""
     denoiser_blocks: int = 6

@@ -61,7 +61,7 @@ class GroupQuantizer(nn.Module):
         mu = torch.softmax(logits + noise, dim=-1)
         indices = mu.argmax(dim=-1)
         hard = functional.one_hot(indices, mu.shape[-1]).to(mu.dtype)
-        choice = hard + mu - mu.detach() if sample else hard
+        choice = hard + mu - mu.detach() if torch.is_grad_enabled() else hard
         codewords = torch.einsum("fgk,gkw->fgw", choice, self.codebooks.float())
         return Quantized(rearrange(codewords, "f g w -> f (g w)"), indices, entropy_bits(torch.softmax(logits, dim=-1)))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bitpuppet.data.mixture import UNKNOWN, PairBatch
 from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens, take_tokens
 from bitpuppet.model.codec import PatchCodec
-from bitpuppet.model.content import Content, Palette
+from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.denoiser import Memory
 from bitpuppet.model.diffusion import (
     Predict,
@@ -28,6 +28,9 @@ from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.model.reference import References
 from bitpuppet.training.recipe import Recipe
 
+AGREEMENT_SCALE = 0.1
+"""One group that differs, about 16 in squared distance, is then worth a factor of 5."""
+
 
 class Losses(NamedTuple):
     """One step's losses and measures, scalars."""
@@ -42,7 +45,7 @@ class Losses(NamedTuple):
 
 
 class CrossDriving(nn.Module):
-    """Content from one segment of a character, motion from another, which is rebuilt.
+    """Content from one segment of a character; motion from another segment, which is rebuilt, or from whoever shows it.
 
     A module, so that distributed training sees one forward pass.
     """
@@ -55,12 +58,14 @@ class CrossDriving(nn.Module):
     def forward(self, batch: TensorBatch, sharpness: float) -> Losses:
         """Losses of a batch."""
         model, recipe = self.model, self.recipe
-        content = self._encode_content(batch, sharpness)
+        content, others = self._encode_content(batch, sharpness)
         memory = model.denoiser.remember(content)
 
         clips = len(batch.target)
         clean = model.codec.encode(rearrange(batch.target, "b t h w c -> (b t) h w c"))
-        quantized = model.quantizer(self._encode_motion(clean, clips), sharpness, sample=True)
+        driving = model.codec.encode(rearrange(batch.motion, "b t h w c -> (b t) h w c"))
+        motion = self._encode_motion(driving, clips)
+        quantized = model.quantizer(motion, sharpness, sample=True)
 
         model.quantizer.observe(quantized.indices)
 
@@ -99,8 +104,15 @@ class CrossDriving(nn.Module):
             score = score_colours(prediction, rearrange(wanted, "f l n -> f (l n)").long())
             diffusion, wrong = score.loss, score.wrong
         at_max = sigma >= model.preset.sigma_max
+        total = diffusion + recipe.rate_scale * model.quantizer.rate_loss(quantized.bits)
+        if recipe.agreement and others is not None:
+            own = rearrange(self._encode_motion(clean, clips), "(b t) g w -> b t (g w)", b=clips)
+            poses = torch.cat([batch.target, batch.content], dim=1)
+            total = total + recipe.agreement * score_agreement(
+                rearrange(motion, "(b t) g w -> b t (g w)", b=clips), torch.cat([own, others], dim=1), poses
+            )
         return Losses(
-            total=diffusion + recipe.rate_scale * model.quantizer.rate_loss(quantized.bits),
+            total=total,
             diffusion=diffusion.detach(),
             at_max=(wrong * at_max).sum() / at_max.sum().clamp(min=1),
             soft_bits=quantized.bits.detach(),
@@ -132,17 +144,20 @@ class CrossDriving(nn.Module):
             return encoder.forward_motion(rearrange(clean, "(b t) n d -> b t n d", b=clips))
         return encoder.forward_motion(*pick_tokens(clean, tokens, shuffle=True))
 
-    def _encode_content(self, batch: TensorBatch, sharpness: float) -> Content:
+    def _encode_content(self, batch: TensorBatch, sharpness: float) -> tuple[Content, Tensor | None]:
+        """Content, and the motion of the content frames before the quantizer, (B, N, motion_width), if it is read."""
         model, recipe = self.model, self.recipe
         clips = len(batch.content)
         tokens = model.codec.encode(rearrange(batch.content, "b n h w c -> (b n) h w c"))
         if isinstance(model.encoder, FrameEncoder):
-            return model.encoder.forward_content(rearrange(tokens, "(b n) l d -> b n l d", b=clips), batch.shown)
+            return model.encoder.forward_content(rearrange(tokens, "(b n) l d -> b n l d", b=clips), batch.shown), None
         picked = pick_tokens(tokens, min(recipe.encoder_tokens, model.preset.tokens), shuffle=True)
-        references = None
+        references, read = None, None
         if model.preset.reference:
-            with torch.no_grad():
-                motion = model.quantizer(model.encoder.forward_motion(*picked), sharpness).motion
+            # With gradient: codewords of poses that lend each other pixels move together, others apart.
+            read = model.encoder.forward_motion(*picked)
+            motion = model.quantizer(read, sharpness).motion
+            read = rearrange(read, "(b n) g w -> b n (g w)", b=clips)
             frames, motion = (rearrange(part, "(b n) ... -> b n ...", b=clips) for part in (tokens, motion))
             numbers = torch.where(batch.numbers == UNKNOWN, 0, batch.numbers)
             references = References(frames, motion, batch.shown, numbers)
@@ -153,7 +168,31 @@ class CrossDriving(nn.Module):
             palette = Palette.from_rgb(batch.colours, batch.counts)
         detail = mask.shape[1] if model.preset.detail_frames else 0
         content = model.encoder.forward_content(tokens, places, mask, palette, detail=detail)
-        return content._replace(references=references)
+        return content._replace(references=references), read
+
+
+def score_agreement(motion: Tensor, candidates: Tensor, poses: Tensor) -> Tensor:
+    """Whether the driver's frames find their poses among the character's own frames, by motion alone.
+
+    Cross entropy over the candidates with -AGREEMENT_SCALE times the squared distance as logits (InfoNCE). Motion of
+    two characters in one pose agrees, and motion of two poses of one character differs.
+
+    Args:
+        motion: of the driver's frames, (B, T, W).
+        candidates: motion of the character's frames, (B, C, W); the first T are in the driver's poses.
+        poses: the character's frames themselves, uint8 (B, C, H, W, 4). Candidates that look like the right one are
+            no wrong answers.
+
+    Returns:
+        A scalar with gradient, in nats.
+    """
+    frames = motion.shape[1]
+    distances = (motion.float()[:, :, None] - candidates.float()[:, None]).square().sum(dim=-1)
+    pixels = rearrange(poses, "b c h w d -> b c (h w d)")
+    same = (pixels[:, :frames, None] == pixels[:, None]).all(dim=-1)
+    right = torch.eye(frames, candidates.shape[1], dtype=torch.bool, device=motion.device)
+    logits = (-AGREEMENT_SCALE * distances).masked_fill(same & ~right, HIDDEN)
+    return -torch.log_softmax(logits, dim=-1).diagonal(dim1=1, dim2=2).mean()
 
 
 class ColourScore(NamedTuple):
@@ -216,6 +255,7 @@ class TensorBatch(NamedTuple):
     content: Tensor
     shown: Tensor
     target: Tensor
+    motion: Tensor
     colours: Tensor
     counts: Tensor
     wanted: Tensor
@@ -224,5 +264,5 @@ class TensorBatch(NamedTuple):
     @classmethod
     def from_arrays(cls, batch: PairBatch, device: torch.device) -> TensorBatch:
         """Copy a batch to the device."""
-        parts = (batch.content, batch.shown, batch.target, batch.colours, batch.counts, batch.wanted, batch.numbers)
+        parts = (getattr(batch, name) for name in cls._fields)
         return cls(*(torch.from_numpy(part).to(device) for part in parts))

@@ -45,6 +45,8 @@ class Recipe:
     """Learning rate of all other parameters (AdamW)."""
     rate_scale: float = 0.2
     """Factor of the rate loss. The paper's weight is for a loss near 1 on latents."""
+    agreement: float = 0.1
+    """Weight of `objective.score_agreement`: tokens of two characters in one pose agree. 0 is the paper's method."""
     warmup: int = 100
     """Steps of linear warm-up."""
     cooldown: float = 0.33
@@ -105,6 +107,7 @@ def make_paper_recipe(preset: Preset, clips: int, devices: int = 1, *, temporal:
         muon_rate=1e-3,
         adam_rate=2e-4,
         rate_scale=1.0,
+        agreement=0.0,
         warmup=max(1, min(1000, steps // 10)),
         ema=0.9999,
     )

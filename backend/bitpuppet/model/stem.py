@@ -1,0 +1,88 @@
+"""The stem: convolutions through which the encoder sees a frame before T5 does."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+POOL = 4
+"""Cells of the summary along each side."""
+_EMPTY = -1.0
+"""What the patch codec makes of nothing."""
+
+
+class Stem(nn.Module):
+    """Sees shapes that patches cut through.
+
+    A patch of 8x8 pixels enters T5 by one linear map, and T5 knows neither which patches are neighbours nor what a face
+    looks like three pixels further left. Motion then took thousands of steps to tell the front of one puppet from its
+    back, and never managed between puppets of two sizes; convolutions learn as much within two hundred ("Early
+    Convolutions Help Transformers See Better", Xiao et al. 2021, https://arxiv.org/abs/2106.14881).
+
+    What it finds is added to the embeddings of the patches and to the motion query, and is nothing at first.
+    """
+
+    def __init__(self, width: int, outputs: int, canvas: int, patch: int) -> None:
+        """Make a stem.
+
+        Args:
+            width: channels of the first convolution, a multiple of 8.
+            outputs: width of the encoder.
+            canvas: side of a frame, in pixels.
+            patch: side of a patch, in pixels, a power of two.
+        """
+        super().__init__()
+        self.patch, self.cells = patch, canvas // patch
+        layers: list[nn.Module] = [nn.Conv2d(4, width, 3, stride=2, padding=1), nn.GELU()]
+        channels = width
+        for _ in range(patch.bit_length() - 2):
+            layers += [nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), *_settle(2 * channels)]
+            channels *= 2
+        layers += [nn.Conv2d(channels, channels, 3, padding=1), *_settle(channels)]
+        self.layers = nn.Sequential(*layers)
+        self.channels = channels
+        self.to_tokens = nn.Linear(channels, outputs)
+        self.to_query = nn.Linear(channels * POOL**2, outputs)
+        for last in (self.to_tokens, self.to_query):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, tokens: Tensor, places: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See the frames of which these are the patches that show something.
+
+        Args:
+            tokens: patches, (F, L, D).
+            places: int64 (F, L).
+            mask: which of them count, bool (F, L).
+
+        Returns:
+            What to add to the tokens, (F, L, outputs), and to the query, (F, 1, outputs).
+        """
+        cells = self.see(self.join(tokens, places, mask))
+        spread = rearrange(cells, "f c h w -> f (h w) c")
+        found = torch.gather(spread, 1, repeat(places, "f l -> f l c", c=spread.shape[-1]))
+        return self.to_tokens(found), self.to_query(self.pool(cells))[:, None]
+
+    def see(self, frames: Tensor) -> Tensor:
+        """Frames (F, 4, H, W) in the codec's units to cells (F, channels, H / patch, W / patch)."""
+        cells: Tensor = self.layers(frames)
+        return cells
+
+    def pool(self, cells: Tensor) -> Tensor:
+        """A frame's cells as one vector, (F, channels * POOL ** 2)."""
+        side = cells.shape[-1] // POOL
+        if side > 1:
+            cells = rearrange(cells, "f c (h a) (w b) -> f c h w (a b)", a=side, b=side).mean(dim=-1)
+        return rearrange(cells, "f c h w -> f (c h w)")
+
+    def join(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
+        """Frames (F, 4, H, W) from their patches; nothing is where no token counts."""
+        canvas = tokens.new_full((len(tokens), self.cells**2, tokens.shape[-1]), _EMPTY)
+        shown = torch.where(mask[..., None], tokens, _EMPTY)
+        canvas = canvas.scatter(1, repeat(places, "f l -> f l d", d=tokens.shape[-1]), shown)
+        return rearrange(canvas, "f (h w) (p q c) -> f c (h p) (w q)", h=self.cells, p=self.patch, q=self.patch)
+
+
+def _settle(channels: int) -> list[nn.Module]:
+    return [nn.GroupNorm(8, channels), nn.GELU()]

@@ -1,0 +1,72 @@
+"""The stem sees frames, and is nothing at first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bitpuppet.model.bcd import take_tokens
+from bitpuppet.model.codec import PatchCodec
+from bitpuppet.model.encoder import Encoder
+from bitpuppet.model.preset import PRESETS
+from bitpuppet.model.stem import Stem
+
+TINY = PRESETS["tiny"]
+
+
+def draw_frames(count: int, canvas: int = 64) -> torch.Tensor:
+    frames = torch.zeros(count, canvas, canvas, 4, dtype=torch.uint8)
+    for number in range(count):
+        frames[number, 20 : 40 + number, 10 + number : 30] = torch.tensor([200, 100, 10 * number, 255])
+    return frames
+
+
+def pick_all(frames: torch.Tensor, patch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    tokens = PatchCodec(patch).encode(frames)
+    order = torch.stack([torch.randperm(tokens.shape[1]) for _ in tokens])
+    return tuple(take_tokens(tokens, order))
+
+
+@pytest.mark.parametrize("patch", [8, 16])
+def test_patches_in_any_order_join_to_the_frame(patch: int) -> None:
+    frames = draw_frames(3)
+    joined = Stem(8, 32, 64, patch).join(*pick_all(frames, patch))
+    colours = torch.cat([frames[..., :3] * (frames[..., 3:] > 0), frames[..., 3:]], dim=-1)
+    torch.testing.assert_close(joined, colours.permute(0, 3, 1, 2) / 127.5 - 1)
+
+
+@pytest.mark.parametrize("patch", [8, 16])
+def test_a_cell_is_a_patch(patch: int) -> None:
+    stem = Stem(8, 32, 64, patch)
+    frames = torch.full((1, 4, 64, 64), -1.0)
+    cells = stem.see(frames)
+    assert cells.shape[2:] == (64 // patch, 64 // patch)
+    assert stem.pool(cells).shape == (1, stem.channels * 16)
+
+
+def test_at_first_it_changes_nothing_and_then_all_weights_learn() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(replace(TINY, stem_width=8))
+    without = Encoder(TINY)
+    without.load_state_dict({k: v for k, v in encoder.state_dict().items() if not k.startswith("stem.")})
+    picked = pick_all(draw_frames(3), TINY.patch)
+    assert torch.equal(encoder.forward_motion(*picked), without.forward_motion(*picked))
+    assert encoder.stem is not None
+    for last in (encoder.stem.to_tokens, encoder.stem.to_query):
+        torch.nn.init.normal_(last.weight)
+    encoder.forward_motion(*picked).square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in encoder.stem.parameters())
+
+
+def test_motion_of_a_frame_depends_on_that_frame_alone() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(replace(TINY, stem_width=8))
+    assert encoder.stem is not None
+    torch.nn.init.normal_(encoder.stem.to_query.weight)
+    tokens, places, mask = pick_all(draw_frames(3), TINY.patch)
+    together = encoder.forward_motion(tokens, places, mask)
+    alone = encoder.forward_motion(tokens[1:2], places[1:2], mask[1:2])
+    torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(together[0], together[1])
