@@ -105,7 +105,7 @@ def test_nothing_is_written_where_one_thing_is_wrong(job: ExtendJob, walk: Frame
             perform(FakeDrawer(), FakePrior(invent), job, read_job(job, CANVAS), CANVAS)
 
     fail(replace(job, out=job.motion), "would overwrite its own input")
-    fail(replace(job, out=job.out.with_suffix(".gif")), r"does not end in \.png")
+    fail(replace(job, out=job.out.with_suffix(".jpg")), r"does not end in \.png")
     fail(replace(job, content=job.motion.with_name("none.png")), r"none\.png does not exist")
     fail(replace(job, motion=job.motion.with_name("none.bptk")), r"none\.bptk cannot be read")
     fail(replace(job, settings=ExtendSettings(4091)), r"walk\.png has 6 frames of 48x48")

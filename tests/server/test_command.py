@@ -19,7 +19,7 @@ import pytest
 import bitpuppet
 from bitpuppet_client.client import Client
 from bitpuppet_client.endpoint import FOLDER_VARIABLE, Endpoint
-from bitpuppet_client.jobs import RetargetParams, TokensParams
+from bitpuppet_client.jobs import ExtendParams, RetargetParams, TokensParams
 from bitpuppet_client.launcher import default_command, ensure_backend
 
 from .backend import SECONDS, Backend, get_status, make_parts, retarget, wait_for
@@ -166,6 +166,19 @@ def test_service_draws_what_this_process_draws(environ: dict[str, str], tmp_path
         np.testing.assert_array_equal(
             tokens, run_task(model, TokensParams(model="mine"), parts, lambda *_: None).parts["tokens"]
         )
+
+
+@pytest.mark.slow
+def test_extension_by_the_shipped_weights_comes_through(environ: dict[str, str]) -> None:
+    from bitpuppet.data.puppets import draw_clip, make_puppet
+
+    hero = make_puppet(3, size=48)
+    motion = draw_clip(hero, hero.motions[1], 4)
+    with serve(environ, "--device", "cpu") as endpoint, Client(endpoint, timeout=SLOW_SECONDS) as client:
+        result = client.run(ExtendParams(count=2, loop=True, steps=1), {"motion": motion})
+    assert result.parts["frames"].shape == (6, *motion.shape[1:])
+    np.testing.assert_array_equal(result.parts["frames"][:4], motion)
+    assert isinstance(result.report["seam"], tuple)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from bitpuppet.server.refusal import Refusal
 from bitpuppet.server.settings import Settings
 from bitpuppet.server.store import FILE_NAME, Store, StoreError
 from bitpuppet_client.messages import ServerLimits, Submit
+from bitpuppet_client.schema import check_report
 
 from .backend import make_parts, retarget
 
@@ -63,7 +64,7 @@ def run(ledger: Ledger, job: str, seed: int = 0) -> None:
     assert ledger.begin([record])
     parts = ledger.load(record, previews=False).parts
     assert parts["motion"].shape == (2, 64, 64, 4)
-    ledger.finish(job, {"seed": seed}, {"frames": np.full((2, 64, 64, 4), seed, np.uint8)})
+    ledger.finish(job, {"seed": seed, "seam": (0.5, seed)}, {"frames": np.full((2, 64, 64, 4), seed, np.uint8)})
 
 
 def list_files(ledger: Ledger) -> list[str]:
@@ -87,7 +88,8 @@ def test_result_outlives_the_ledger(ledger: Ledger, clock: HandClock) -> None:
     run(ledger, job, 7)
     again = open_ledger(ledger.settings.store, clock)
     record, report, parts = again.fetch(job)
-    assert (record.state, report) == ("done", {"seed": 7, "queue_seconds": 0.0})
+    assert (record.state, report) == ("done", {"seed": 7, "seam": (0.5, 7), "queue_seconds": 0.0})
+    check_report("report", report)
     assert (parts["frames"] == 7).all()
     assert again.shelf.bytes == ledger.shelf.bytes > 0
 

@@ -23,9 +23,10 @@ class By(StrEnum):
 
 def arrange(
     motion: Annotated[
-        Path, typer.Option(help="The animation: a PNG sheet or strip, a GIF, an APNG or a folder of frames.")
+        Path,
+        typer.Option(help="The animation: a PNG sheet or strip, GIF, APNG, Aseprite file, JSON or folder of frames."),
     ],
-    out: Annotated[Path, typer.Option(help="The PNG strip to write.")],
+    out: Annotated[Path, typer.Option(help="The file to write, such as a PNG strip.")],
     order: Annotated[
         str | None,
         typer.Option(help="Frames to show, counted from 0, in this order, such as 0,0,1,2 or 0-3,2-0. Default: all."),
@@ -71,6 +72,10 @@ def arrange(
     content_rows: Annotated[str | None, typer.Option(help="Rows of the content's sheet, such as 0,2 or 0-3.")] = None,
     motion_rows: Annotated[str | None, typer.Option(help="Rows of the motion's sheet, in this order.")] = None,
     then_rows: Annotated[str | None, typer.Option(help="Rows of the sheet of --then, in this order.")] = None,
+    content_tag: options.ContentTag = None,
+    motion_tag: options.MotionTag = None,
+    then_tag: Annotated[str | None, typer.Option(help="The tag to take of the file of --then.")] = None,
+    layout: options.Format = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
     palette_lock: Annotated[
@@ -117,6 +122,10 @@ def arrange(
             seed=seed,
             steps=steps,
             palette_lock=palette_lock,
+            content_tag=content_tag,
+            motion_tag=motion_tag,
+            then_tag=then_tag,
+            format=layout,
         )
     canvas = options.check_model(preset, weights, device)
     options.check_weights("--prior", prior)

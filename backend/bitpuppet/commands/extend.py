@@ -17,12 +17,13 @@ def extend(
     motion: Annotated[
         Path,
         typer.Option(
-            help="The animation to continue: a PNG sheet or strip, a GIF, an APNG or a folder of frames. Its frames "
-            "come first in the result, untouched. Or packed motion tokens (.bptk), which --content then performs."
+            help="The animation to continue: a PNG sheet or strip, GIF, APNG, Aseprite file, JSON or folder of frames. "
+            "Its frames come first in the result, untouched. Or packed motion tokens (.bptk), which --content then "
+            "performs."
         ),
     ],
     frames: Annotated[int, typer.Option(help="How many new frames, 1 or more.")],
-    out: Annotated[Path, typer.Option(help="The PNG strip to write: the given frames, then the new ones.")],
+    out: Annotated[Path, typer.Option(help="The file to write, such as a PNG strip: given frames, then new ones.")],
     content: Annotated[
         Path | None,
         typer.Option(
@@ -76,6 +77,9 @@ def extend(
     motion_frame: Annotated[str | None, typer.Option(help="The same for the motion alone.")] = None,
     content_rows: Annotated[str | None, typer.Option(help="Rows of the content's sheet, such as 0,2 or 0-3.")] = None,
     motion_rows: Annotated[str | None, typer.Option(help="Rows of the motion's sheet, in this order.")] = None,
+    content_tag: options.ContentTag = None,
+    motion_tag: options.MotionTag = None,
+    layout: options.Format = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
     palette_lock: Annotated[
@@ -115,6 +119,9 @@ def extend(
             motion_frame=parse_frame(motion_frame, "--motion-frame") if motion_frame is not None else None,
             content_rows=parse_rows(content_rows, "--content-rows") if content_rows is not None else None,
             motion_rows=parse_rows(motion_rows, "--motion-rows") if motion_rows is not None else None,
+            content_tag=content_tag,
+            motion_tag=motion_tag,
+            format=layout,
         )
     canvas = options.check_model(preset, weights, device)
     options.check_weights("--prior", prior)

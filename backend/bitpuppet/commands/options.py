@@ -32,6 +32,22 @@ Prior = Annotated[
     Path | None, typer.Option(help="Weights of the motion prior. Default: those that come with bitpuppet.")
 ]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best that is there.")]
+ContentTag = Annotated[
+    str | None,
+    typer.Option(help="Of a content that names its animations (.aseprite, .json): the tag to look at. Default: all."),
+]
+MotionTag = Annotated[
+    str | None,
+    typer.Option(help="Of a motion that names its animations (.aseprite, .json): the tag to take. Default: all."),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="strip, sheet (a row for each tag or row), frames (a folder), gif, apng, aseprite, json (Aseprite's, with "
+        "the sheet beside it) or json-hash. Default: by the ending of --out; .png is a strip.",
+    ),
+]
 Seed = Annotated[
     int, typer.Option(help="A whole number from 0. The same seed gives the same picture on the same device.")
 ]

@@ -27,7 +27,8 @@ MAX_JOBS_BYTES = 64 << 20
 
 def retarget(
     content: Annotated[
-        Path | None, typer.Option(help="The character: a PNG sheet or strip, a GIF, an APNG or a folder of frames.")
+        Path | None,
+        typer.Option(help="The character: a PNG sheet or strip, GIF, APNG, Aseprite file, JSON or folder of frames."),
     ] = None,
     motion: Annotated[
         Path | None,
@@ -36,7 +37,8 @@ def retarget(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The PNG strip to write: the frames of the motion, each in the content's size.")
+        Path | None,
+        typer.Option(help="The file to write, such as a PNG strip: the frames of the motion, in the content's size."),
     ] = None,
     frame: options.Frame = None,
     content_frame: Annotated[
@@ -49,6 +51,9 @@ def retarget(
     motion_rows: Annotated[
         str | None, typer.Option(help="Rows of the motion's sheet to perform, in this order. Default: all.")
     ] = None,
+    content_tag: options.ContentTag = None,
+    motion_tag: options.MotionTag = None,
+    layout: options.Format = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
     palette_lock: Annotated[
@@ -68,7 +73,7 @@ def retarget(
         bool, typer.Option("--json", help="Print one JSON object with what was used; with --jobs one a line.")
     ] = False,
 ) -> None:
-    """Draw the character of --content in the poses of --motion, as one horizontal RGBA strip."""
+    """Draw the character of --content in the poses of --motion: one horizontal RGBA strip, or another --format."""
     from bitpuppet.jobs.retarget import RetargetJob, parse_frame, parse_rows
 
     canvas = options.check_model(preset, weights, device)
@@ -81,6 +86,9 @@ def retarget(
         "--motion-frame": motion_frame,
         "--content-rows": content_rows,
         "--motion-rows": motion_rows,
+        "--content-tag": content_tag,
+        "--motion-tag": motion_tag,
+        "--format": layout,
         "--seed": seed or None,
         "--steps": steps,
         "--no-palette-lock": None if palette_lock else False,
@@ -106,6 +114,9 @@ def retarget(
             seed=seed,
             steps=steps,
             palette_lock=palette_lock,
+            content_tag=content_tag,
+            motion_tag=motion_tag,
+            format=layout,
         )
     _run_one(job, canvas, preset, weights, device, as_json)
 

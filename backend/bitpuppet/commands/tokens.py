@@ -13,10 +13,12 @@ from bitpuppet.commands import options
 
 def tokens(
     motion: Annotated[
-        Path, typer.Argument(help="A sheet, strip, GIF, APNG or folder; or packed tokens (.bptk), to look at them.")
+        Path,
+        typer.Argument(help="A sheet, GIF, APNG, Aseprite file, JSON or folder; or packed tokens (.bptk) to look at."),
     ],
     frame: options.Frame = None,
     motion_rows: Annotated[str | None, typer.Option(help="Rows to read, such as 0,2 or 0-3.")] = None,
+    motion_tag: options.MotionTag = None,
     packed: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +43,11 @@ def tokens(
     if packed is not None:
         check_packed_path(packed)
     # A bad file is told before the model is loaded.
-    source = read_packed(motion, rows) if is_packed(motion) else place_motion(motion, size, rows, canvas)
+    source = (
+        read_packed(motion, rows or motion_tag)
+        if is_packed(motion)
+        else place_motion(motion, size, rows, canvas, motion_tag)
+    )
     with options.progress_bar() as progress:
         progress.add_task("loading the model", total=None, note="")
         engine, _ = options.load_engine(preset, weights, device)

@@ -21,9 +21,10 @@ from bitpuppet.jobs.drawing import (
     draw_frames,
     name_palette,
 )
-from bitpuppet.jobs.retarget import Prepared, check_numbers, check_out, finish, place_frames
+from bitpuppet.jobs.output import check_format, check_out, give_timing, is_strip
+from bitpuppet.jobs.retarget import Prepared, check_numbers, finish, place_frames
 from bitpuppet.jobs.timing import Beat, Retime, Timing, check_locked, find_gaps, retime, splice
-from bitpuppet.sprites import MAX_FRAMES, MAX_PIXELS, Grid, cut_grid, read_clip, write_strip
+from bitpuppet.sprites import MAX_FRAMES, MAX_PIXELS, Clip, Grid, cut_grid, read_clip, write_clip
 from bitpuppet.sprites.images import read_picture
 
 BETWEEN_TEMPERATURE, BETWEEN_TOP_P = 0.5, 0.9
@@ -67,13 +68,21 @@ class ArrangeJob:
     seed: int = 0
     steps: int | None = None
     palette_lock: bool = True
+    content_tag: str | None = None
+    motion_tag: str | None = None
+    then_tag: str | None = None
+    format: str | None = None
+    """What to write, see `sprites.FORMATS`; None for what the name of `out` says."""
 
     def __post_init__(self) -> None:
         """Raise BitpuppetError for a value out of its range, or options that do not go together."""
         check_numbers(self.seed, self.steps)
+        check_format(self.format)
         check_count("--blend", self.blend, MAX_FRAMES, 0)
-        if self.then is None and (self.blend or self.then_frame or self.then_rows):
-            raise BitpuppetError("--blend, --then-frame and --then-rows need the animation that follows; add --then")
+        if self.then is None and (self.blend or self.then_frame or self.then_rows or self.then_tag):
+            raise BitpuppetError(
+                "--blend, --then-frame, --then-rows and --then-tag need the animation that follows; add --then"
+            )
         if self.lock_from is not None and not self.lock:
             raise BitpuppetError("--lock-from needs the numbers of the frames to keep; add --lock")
 
@@ -90,6 +99,10 @@ class Score:
     content: Frames | None
     locked: dict[int, Frames]
     """Frames (H, W, 4) of the result that stay as they are, by their numbers."""
+    durations_ms: tuple[int, ...] = ()
+    """Of the given frames, numbered as the beats do."""
+    untouched: Clip | None = None
+    """The motion, where its timing stays, so that its tags hold for the result; else None."""
 
     @property
     def needs_model(self) -> bool:
@@ -116,21 +129,24 @@ def read_score(job: ArrangeJob, canvas: int) -> Score:
     Raises:
         BitpuppetError: a file cannot be used, the files do not go together, or the result would be too large.
     """
-    check_out(job.out, [path for path in (job.motion, job.then, job.content) if path is not None])
-    motion = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows).frames
+    check_out(job.out, [path for path in (job.motion, job.then, job.content) if path is not None], job.format)
+    given = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows, job.motion_tag)
+    motion, durations = given.frames, given.durations_ms
     timing = retime(len(motion), job.plan)
     then = content = None
     if job.then is not None:
-        then = read_clip(job.then, job.then_frame or job.motion_frame or job.frame, job.then_rows).frames
+        other = read_clip(job.then, job.then_frame or job.motion_frame or job.frame, job.then_rows, job.then_tag)
+        then, durations = other.frames, durations + other.durations_ms
         timing = splice(timing, retime(len(then), Retime(), len(motion)), job.blend)
     if job.content is not None:
-        content = read_clip(job.content, job.content_frame or job.frame, job.content_rows).frames
+        content = read_clip(job.content, job.content_frame or job.frame, job.content_rows, job.content_tag).frames
     elif then is not None and then.shape[1:] != motion.shape[1:]:
         raise BitpuppetError(
             f"{job.then} has frames of {then.shape[2]}x{then.shape[1]}, {job.motion} of {motion.shape[2]}x"
             f"{motion.shape[1]}; say who performs both with --content, or give files of one size"
         )
-    score = Score(timing, motion, then, content, {})
+    is_same = job.plan.does_nothing and then is None
+    score = Score(timing, motion, then, content, {}, durations, given if is_same else None)
     frames, height, width, _ = score.shape
     if frames * height * width > MAX_PIXELS:
         raise BitpuppetError(
@@ -191,7 +207,11 @@ def perform(
             continue
         kept += 1
     modelled = time.perf_counter()
-    write_strip(result, job.out)
+    # A frame in between lasts as long as the one before it.
+    durations = tuple(score.durations_ms[beat.first] for beat in score.timing) if score.durations_ms else ()
+    name = job.out.stem
+    clip = give_timing(result, score.untouched, name) if score.untouched else Clip(result, durations, name=name)
+    write_clip(clip, job.out, job.format)
     return {
         "out": str(job.out),
         "frames": len(result),
@@ -283,6 +303,8 @@ def _read_locked(job: ArrangeJob, shape: tuple[int, int, int, int]) -> dict[int,
         return {}
     count, height, width, _ = shape
     source = job.out if job.lock_from is None else job.lock_from
+    if job.lock_from is None and not is_strip(source, job.format):
+        raise BitpuppetError(f"{source} is no strip, and --lock keeps frames of one; name a strip with --lock-from")
     if job.lock_from is None and not source.is_file():
         raise BitpuppetError(
             f"{source} does not exist, and --lock keeps frames that are there already; draw it first without --lock, "

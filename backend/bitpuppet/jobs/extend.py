@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from bitpuppet.jobs.continuation import (
     prepare_source,
 )
 from bitpuppet.jobs.drawing import Continuer, DrawingEngine, Watch
-from bitpuppet.jobs.retarget import check_out, place_frames
+from bitpuppet.jobs.output import check_format, check_out
+from bitpuppet.jobs.retarget import place_frames
 from bitpuppet.jobs.tokens import is_packed, read_packed
 from bitpuppet.model.packing import PackedTokens
-from bitpuppet.sprites import read_clip, write_strip
+from bitpuppet.sprites import Clip, read_clip, write_clip
 
 Frames = NDArray[np.uint8]
 
@@ -41,6 +42,14 @@ class ExtendJob:
     motion_frame: tuple[int, int] | None = None
     content_rows: tuple[int, ...] | None = None
     motion_rows: tuple[int, ...] | None = None
+    content_tag: str | None = None
+    motion_tag: str | None = None
+    format: str | None = None
+    """What to write, see `sprites.FORMATS`; None for what the name of `out` says."""
+
+    def __post_init__(self) -> None:
+        """Raise BitpuppetError when there is no such format."""
+        check_format(self.format)
 
     @property
     def outs(self) -> list[Path]:
@@ -57,6 +66,8 @@ class ReadJob:
 
     motion: Frames | PackedTokens
     content: Frames | None
+    timing: Clip | None = None
+    """The motion with its durations and tags; None for packed tokens."""
 
 
 def read_job(job: ExtendJob, canvas: int) -> ReadJob:
@@ -71,19 +82,21 @@ def read_job(job: ExtendJob, canvas: int) -> ReadJob:
     """
     sources = [path for path in (job.motion, job.content) if path is not None]
     for out in job.outs:
-        check_out(out, sources)
+        check_out(out, sources, job.format)
     motion: Frames | PackedTokens
+    timing = None
     if is_packed(job.motion):
-        motion = read_packed(job.motion, job.motion_rows)
+        motion = read_packed(job.motion, job.motion_rows or job.motion_tag)
     else:
-        motion = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows).frames
+        timing = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows, job.motion_tag)
+        motion = timing.frames
         check_room(motion.shape, job.settings, str(job.motion))
         place_frames(motion, canvas, str(job.motion))
     content = None
     if job.content is not None:
-        content = read_clip(job.content, job.content_frame or job.frame, job.content_rows).frames
+        content = read_clip(job.content, job.content_frame or job.frame, job.content_rows, job.content_tag).frames
         place_frames(content, canvas, str(job.content))
-    return ReadJob(motion, content)
+    return ReadJob(motion, content, timing)
 
 
 def perform(
@@ -116,7 +129,7 @@ def perform(
     source = prepare_source(engine, read.motion, canvas, job.settings, read.content, names)
     extension = extend_source(engine, prior, source, job.settings, watch)
     drawn = time.perf_counter()
-    written = _write(extension.variations, job.outs)
+    written = _write(extension.variations, job, read.timing)
     best, settings = extension.variations[0], job.settings
     report = written[0] | {
         "frames": len(best.frames),
@@ -137,9 +150,20 @@ def perform(
     return report | ({"variations": written} if settings.variations > 1 else {})
 
 
-def _write(variations: Sequence[Extended], outs: Sequence[Path]) -> list[dict[str, Any]]:
+def _write(variations: Sequence[Extended], job: ExtendJob, timing: Clip | None) -> list[dict[str, Any]]:
     reports = []
-    for one, out in zip(variations, outs, strict=False):  # there may be fewer different ones than were asked for
-        write_strip(one.frames, out)
+    for one, out in zip(variations, job.outs, strict=False):  # there may be fewer different ones than were asked for
+        write_clip(_time(one.frames, timing, out.stem), out, job.format)
         reports.append({"out": str(out)} | one.to_json())
     return reports
+
+
+def _time(frames: Frames, timing: Clip | None, name: str) -> Clip:
+    """The given frames last as long as they did, new ones as long as most of those; a tag of all of them grows."""
+    if timing is None or len(timing) > len(frames):
+        return Clip(frames, name=name)
+    usual = sorted(timing.durations_ms)[len(timing) // 2]
+    durations = timing.durations_ms + (usual,) * (len(frames) - len(timing))
+    whole = [tag for tag in timing.tags if tag.first == 0 and tag.last == len(timing) - 1]
+    tags = tuple(replace(tag, last=len(frames) - 1) if tag in whole else tag for tag in timing.tags)
+    return Clip(frames, durations, name=name, tags=tags)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import reprlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.output import check_format, check_out, give_timing
 from bitpuppet.jobs.tokens import is_packed, read_packed
 from bitpuppet.model.packing import PackedTokens
 from bitpuppet.sprites import (
     MAX_FRAMES,
     MAX_PIXELS,
     Anchor,
-    check_strip_path,
+    Clip,
     collect_palette,
     count_cut_pixels,
     enlarge_frames,
@@ -31,7 +31,7 @@ from bitpuppet.sprites import (
     reduce_frames,
     restore_clip,
     snap_frames,
-    write_strip,
+    write_clip,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ _KINDS = {
     "seed": "a whole number",
     "steps": "a whole number",
     "palette_lock": "true or false",
+    "content_tag": "the name of a tag in quotes",
+    "motion_tag": "the name of a tag in quotes",
+    "format": "the name of a format in quotes",
 }
 """What a jobs file may give for each option."""
 
@@ -100,10 +103,16 @@ class RetargetJob:
     steps: int | None = None
     palette_lock: bool = True
     """Snap to the character's own colours, with hard alpha."""
+    content_tag: str | None = None
+    """The animation to look at, of a file that names them."""
+    motion_tag: str | None = None
+    format: str | None = None
+    """What to write, see `sprites.FORMATS`; None for what the name of `out` says."""
 
     def __post_init__(self) -> None:
-        """Raise BitpuppetError when the seed or the steps are out of range."""
+        """Raise BitpuppetError when the seed or the steps are out of range, or there is no such format."""
         check_numbers(self.seed, self.steps)
+        check_format(self.format)
 
     @classmethod
     def from_json(cls, line: str) -> RetargetJob:
@@ -138,6 +147,8 @@ class Prepared:
     """Width and height of a frame in the motion's file, which may have been found; None for packed tokens."""
     packed: PackedTokens | None = None
     """The motion where it has no pixels; `motion` is empty then."""
+    timing: Clip | None = None
+    """The motion as it was read, whose durations, rows and tags the result has; None where it has none."""
 
 
 def prepare(job: RetargetJob, canvas: int) -> Prepared:
@@ -146,14 +157,17 @@ def prepare(job: RetargetJob, canvas: int) -> Prepared:
     Raises:
         BitpuppetError: a file cannot be used; the message names it.
     """
-    check_out(job.out, (job.content, job.motion))
-    content = read_clip(job.content, job.content_frame or job.frame, job.content_rows).frames
+    check_out(job.out, (job.content, job.motion), job.format)
+    content = read_clip(job.content, job.content_frame or job.frame, job.content_rows, job.content_tag).frames
+    timing = None
     motion: Frames | PackedTokens
     if is_packed(job.motion):
-        motion = read_packed(job.motion, job.motion_rows)
+        motion = read_packed(job.motion, job.motion_rows or job.motion_tag)
     else:
-        motion = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows).frames
-    return prepare_frames(content, motion, canvas, (str(job.content), str(job.motion), str(job.out)))
+        timing = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows, job.motion_tag)
+        motion = timing.frames
+    prepared = prepare_frames(content, motion, canvas, (str(job.content), str(job.motion), str(job.out)))
+    return replace(prepared, timing=timing)
 
 
 def prepare_frames(
@@ -187,9 +201,11 @@ def prepare_frames(
     return Prepared(placed, driving, palette, anchor, scale, size, packed)
 
 
-def place_motion(path: Path, frame: tuple[int, int] | None, rows: tuple[int, ...] | None, canvas: int) -> Frames:
+def place_motion(
+    path: Path, frame: tuple[int, int] | None, rows: tuple[int, ...] | None, canvas: int, tag: str | None = None
+) -> Frames:
     """Read an animation and put it on the canvas: uint8 (T, canvas, canvas, 4). Errors as in `prepare`."""
-    return place_frames(read_clip(path, frame, rows).frames, canvas, str(path))[0]
+    return place_frames(read_clip(path, frame, rows, tag).frames, canvas, str(path))[0]
 
 
 def place_frames(frames: Frames, canvas: int, name: str) -> tuple[Frames, Anchor, int]:
@@ -241,7 +257,7 @@ def perform(
         palette_size (null without the palette lock), pixel_scale, cut_pixels, seconds of the model and of saving.
 
     Raises:
-        BitpuppetError: see `Engine.retarget` and `write_strip`; the memory is too small, or the model is broken.
+        BitpuppetError: see `Engine.retarget` and `write_clip`; the memory is too small, or the model is broken.
     """
     started = time.perf_counter()
     try:
@@ -261,7 +277,7 @@ def perform(
         )
     modelled = time.perf_counter()
     frames, cut = finish(prepared, drawn.frames, palette_lock=job.palette_lock)
-    write_strip(frames, job.out)
+    write_clip(give_timing(frames, prepared.timing, job.out.stem), job.out, job.format)
     saved = time.perf_counter()
     return {
         "out": str(job.out),
@@ -326,33 +342,6 @@ def _check_row_count(count: int, option: str) -> None:
         raise BitpuppetError(f"{option} names {count} rows, the limit is {MAX_FRAMES}; name fewer")
 
 
-def check_out(out: Path, sources: Sequence[Path]) -> None:
-    """Refuse an output that could not be written or would spoil an input: better now than after the model's work."""
-    folder = out.parent
-    try:
-        check_strip_path(out)
-        os.fsencode(out)
-        writable = os.access(folder, os.W_OK)
-    except (OSError, ValueError) as error:  # a name that is too long, or no text
-        reason = error.strerror if isinstance(error, OSError) else "no valid name"
-        raise BitpuppetError(f"{out} cannot be written ({reason}); choose another name") from error
-    if not writable:
-        raise BitpuppetError(f"{out} cannot be written, its folder may not be changed; choose another folder")
-    for source in sources:
-        if _are_same(out, source):
-            raise BitpuppetError(f"{out}: --out would overwrite its own input; choose another name")
-        if _are_same(folder, source):
-            raise BitpuppetError(f"{out} lies in its own input, the folder {source}; choose another folder")
-
-
-def _are_same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file or folder, also by links or by another case of the letters."""
-    try:
-        return one.samefile(other)
-    except (OSError, ValueError):
-        return False  # one of them does not exist; what cannot be read is told by its reader
-
-
 def _read_options(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name in ("content", "motion", "out"):
         if values.get(name) is None:
@@ -374,6 +363,9 @@ def _read_option(name: str, value: Any) -> Any:
     elif name.endswith("frame"):
         if isinstance(value, str):
             return parse_frame(value, option)
+    elif name.endswith("tag") or name == "format":
+        if isinstance(value, str):
+            return value
     elif name.endswith("rows"):
         if isinstance(value, str):
             return parse_rows(value, option)

@@ -21,18 +21,18 @@ def is_packed(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX
 
 
-def read_packed(path: Path, rows: Sequence[int] | None = None) -> PackedTokens:
+def read_packed(path: Path, rows: Sequence[int] | str | None = None) -> PackedTokens:
     """Read a file of packed motion tokens. Whether they fit a model is told by `TokenCoder.unpack`.
 
     Args:
         path: the file.
-        rows: rows of a sheet that the user named; packed tokens have none.
+        rows: rows of a sheet or a tag that the user named; packed tokens have none.
 
     Raises:
         BitpuppetError: it cannot be read, is foreign, damaged or cut off, or rows are named.
     """
     if rows:
-        raise BitpuppetError(f"{path}: packed motion tokens have no rows; leave out --motion-rows")
+        raise BitpuppetError(f"{path}: packed motion tokens have no rows; leave out --motion-rows and --motion-tag")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_PACKED_BYTES + 1)

@@ -268,7 +268,8 @@ class Ledger:
             self.shelf.drop_result(record)
             self._save(record)
             raise Refusal("no_result", error.told, job=job) from error
-        return record, json.loads(record.report or "{}"), parts
+        report = json.loads(record.report or "{}")  # JSON knows no tuples, and a report has no lists
+        return record, {k: tuple(v) if isinstance(v, list) else v for k, v in report.items()}, parts
 
     def acknowledge(self, job: str) -> None:
         """Note that a result is safe with its client. Raises Refusal while the job is unfinished."""

@@ -14,11 +14,15 @@ from bitpuppet.sprites.anchor import (
 from bitpuppet.sprites.animation import encode_apng, encode_gif
 from bitpuppet.sprites.clip import DEFAULT_DURATION_MS, MAX_FRAMES, MAX_PIXELS, Clip, EmptyArtError, clear_hidden
 from bitpuppet.sprites.contact import draw_contact_sheet
+from bitpuppet.sprites.exact import Exact, ExactSettings, make_exact
+from bitpuppet.sprites.export import FORMATS, check_output, find_format, list_outputs, write_clip
 from bitpuppet.sprites.grid import MIN_CONFIDENCE, Grid, GridGuess, cut_grid, find_grid
 from bitpuppet.sprites.oklab import oklab_to_srgb, srgb_to_oklab
 from bitpuppet.sprites.palette import collect_palette, snap_frames
+from bitpuppet.sprites.palette_files import read_palette
 from bitpuppet.sprites.reader import read_clip
 from bitpuppet.sprites.scale import enlarge_frames, find_pixel_scale, reduce_frames
+from bitpuppet.sprites.tags import Slice, SliceKey, Tag
 from bitpuppet.sprites.writer import (
     check_strip_path,
     write_apng,
@@ -31,6 +35,7 @@ from bitpuppet.sprites.writer import (
 
 __all__ = [
     "DEFAULT_DURATION_MS",
+    "FORMATS",
     "MAX_FRAMES",
     "MAX_PIXELS",
     "MIN_CONFIDENCE",
@@ -38,8 +43,14 @@ __all__ = [
     "Clip",
     "ContentBox",
     "EmptyArtError",
+    "Exact",
+    "ExactSettings",
     "Grid",
     "GridGuess",
+    "Slice",
+    "SliceKey",
+    "Tag",
+    "check_output",
     "check_strip_path",
     "clear_hidden",
     "collect_palette",
@@ -51,16 +62,21 @@ __all__ = [
     "enlarge_frames",
     "find_baseline",
     "find_content_box",
+    "find_format",
     "find_grid",
     "find_pixel_scale",
+    "list_outputs",
+    "make_exact",
     "oklab_to_srgb",
     "place_clip",
     "read_clip",
+    "read_palette",
     "reduce_frames",
     "restore_clip",
     "snap_frames",
     "srgb_to_oklab",
     "write_apng",
+    "write_clip",
     "write_contact_sheet",
     "write_frames",
     "write_gif",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.sprites.tags import Slice, Tag
 
 DEFAULT_DURATION_MS = 100
 MAX_PIXELS = 32_000_000
@@ -28,6 +29,7 @@ class Clip:
     `durations_ms`: T times, each in milliseconds and >= 1.
     `rows`: T numbers, the row of the sheet that each frame was cut from; 0 for strips, animations and folders.
     `name`: what to call the clip in messages and labels.
+    `tags`, `slices`: named stretches of frames, and named rectangles, where the file has them.
 
     Raises ValueError when these do not fit together.
     """
@@ -36,6 +38,8 @@ class Clip:
     durations_ms: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
     name: str = "clip"
+    tags: tuple[Tag, ...] = ()
+    slices: tuple[Slice, ...] = ()
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
@@ -49,9 +53,28 @@ class Clip:
             raise ValueError(f"{count} frames, {len(self.durations_ms)} durations and {len(self.rows)} rows")
         if min(self.durations_ms) < 1:
             raise ValueError("a duration is at least 1 ms")
+        if any(tag.last >= count for tag in self.tags):
+            raise ValueError(f"a tag reaches beyond the {count} frames")
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def with_frames(self, frames: NDArray[np.uint8], name: str) -> Clip:
+        """Other frames (T, H', W', 4) with the timing, rows and tags of these; slices belong to the picture and go."""
+        return Clip(frames, self.durations_ms, self.rows, name, self.tags)
+
+    def cut(self, first: int, last: int) -> Clip:
+        """The frames from `first` to `last`, both inside, with the tags and slices that are whole in there."""
+        count = last + 1 - first
+        kept = slice(first, last + 1)
+        return Clip(
+            self.frames[kept],
+            self.durations_ms[kept],
+            self.rows[kept],
+            self.name,
+            tuple(tag for old in self.tags if (tag := old.shift(first, count)) is not None),
+            tuple(one for old in self.slices if (one := old.shift(first, count)) is not None),
+        )
 
     @property
     def height(self) -> int:

@@ -89,6 +89,20 @@ def check_pixels(path: Path, width: int, height: int, frames: int) -> None:
         )
 
 
+def read_bytes(path: Path, limit: int) -> bytes:
+    """All bytes of a file. Raises BitpuppetError when it cannot be read or has more than `limit` bytes."""
+    with _open_file(path) as file:
+        try:
+            data = file.read(limit + 1)
+        except OSError as error:
+            raise BitpuppetError(f"{path} cannot be read ({_first_line(error)}); copy it to another disk") from error
+    if len(data) > limit:
+        raise BitpuppetError(f"{path} has more than {limit >> 20} MiB, which is the limit; split it into smaller files")
+    if not data:
+        raise BitpuppetError(f"{path} is an empty file; export it again")
+    return data
+
+
 @contextmanager
 def _open_file(path: Path) -> Iterator[BinaryIO]:
     try:

@@ -56,7 +56,7 @@ def snap_frames(
     snapped = np.zeros(frames.shape, dtype=np.uint8)
     if len(colours):
         distinct, where = np.unique(pack_colours(colours), return_inverse=True)
-        chosen = palette[_find_nearest(distinct, palette)]
+        chosen = palette[find_nearest(distinct, palette)]
         snapped[opaque] = np.concatenate([chosen, np.full((len(chosen), 1), 255, np.uint8)], axis=1)[where]
     return snapped
 
@@ -72,7 +72,7 @@ def unpack_colours(packed: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return np.stack([packed >> 16, (packed >> 8) & 255, packed & 255], axis=1).astype(np.uint8)
 
 
-def _find_nearest(packed: NDArray[np.uint32], palette: NDArray[np.uint8]) -> NDArray[np.intp]:
+def find_nearest(packed: NDArray[np.uint32], palette: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Index into `palette` of the colour nearest in OKLab, for packed colours (N,)."""
     # |x - p|^2 = |x|^2 - 2 x.p + |p|^2, where |x|^2 is the same for all p. Centred, so that float32 keeps more digits.
     targets = srgb_to_oklab(palette)
@@ -100,7 +100,7 @@ def _reduce(
     image = Image.fromarray(rearrange(unpack_colours(packed), "n c -> 1 n c"))
     table = image.quantize(limit, method=Image.Quantize.MEDIANCUT).getpalette("RGB") or []
     seeds = rearrange(np.array(table[: 3 * limit], dtype=np.uint8), "(n c) -> n c", c=3)
-    cluster = _find_nearest(packed, seeds)
+    cluster = find_nearest(packed, seeds)
     totals = np.bincount(cluster, weights=counts, minlength=len(seeds))
     lab = srgb_to_oklab(unpack_colours(packed)).astype(np.float64)
     sums = np.stack([np.bincount(cluster, weights=counts * lab[:, i], minlength=len(seeds)) for i in range(3)], axis=1)

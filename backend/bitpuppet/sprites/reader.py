@@ -1,4 +1,4 @@
-"""Files to clips: sheets and strips (PNG), animations (GIF, APNG) and folders of frames."""
+"""Files to clips: sheets and strips (PNG), animations (GIF, APNG, Aseprite), sheets with a JSON, folders of frames."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites.clip import MAX_FRAMES, Clip, EmptyArtError
+from bitpuppet.sprites.formats.files import ASEPRITE_SUFFIXES, ATLAS_SUFFIX, read_aseprite_file, read_atlas_file
+from bitpuppet.sprites.formats.tagging import find_tag
 from bitpuppet.sprites.grid import MIN_CONFIDENCE, Grid, cut_grid, find_grid, list_divisors
 from bitpuppet.sprites.images import check_pixels, read_picture, read_size
 
@@ -19,35 +21,59 @@ _MAX_NAMED = 8
 """Rows that a message lists."""
 
 
-def read_clip(path: str | Path, frame: tuple[int, int] | None = None, rows: Sequence[int] | None = None) -> Clip:
-    """Read the frames of a PNG sheet or strip, a GIF, an APNG, or a folder of frames.
+def read_clip(
+    path: str | Path,
+    frame: tuple[int, int] | None = None,
+    rows: Sequence[int] | None = None,
+    tag: str | None = None,
+) -> Clip:
+    """Read the frames of a PNG sheet or strip, a GIF, an APNG, an Aseprite file, a sheet's JSON or a folder of frames.
 
     `frame`: width and height of a frame in pixels. It may be left out when the grid can be found; animations and
     folders know their frames, and do not use it. `rows`: rows of the sheet, counted from 0, in the order wanted;
     all rows when None or empty. Of sheets, the cells that have a visible pixel are taken, in reading order.
+    `tag`: the animation to take of a file that names them (`.aseprite`, `.ase`, `.json`), its frames in their order
+    in the file, whatever its direction. An Aseprite file of one frame, with `frame` given, is a sheet.
 
     Raises EmptyArtError when no pixel is visible, and BitpuppetError when the file cannot be read, the frame does
-    not divide the sheet, the grid cannot be found, a row does not exist, or a limit is crossed (MAX_PIXELS in all,
-    MAX_FRAMES).
+    not divide the sheet, the grid cannot be found, a row or tag does not exist, or a limit is crossed (MAX_PIXELS in
+    all, MAX_FRAMES).
     """
     path = Path(path)
     if frame is not None and min(frame) < 1:
         raise BitpuppetError(f"--frame {frame[0]}x{frame[1]} is no size for a frame; give both sides as 1 or more")
+    suffix = path.suffix.lower()
     if _is_folder(path):
-        frames = _read_folder(path)
-        durations: tuple[int, ...] = ()
+        clip = Clip(_read_folder(path), name=path.stem)
+    elif suffix == ATLAS_SUFFIX:
+        clip, tag = read_atlas_file(path, tag), None
+    elif suffix in ASEPRITE_SUFFIXES:
+        clip = read_aseprite_file(path)
+        if len(clip) == 1 and frame is not None and tag is None:
+            return _cut_sheet(path, clip.frames[0], frame, rows)
     else:
         picture = read_picture(path)
         # A GIF of one frame is far more often a still of one frame than a sheet.
-        if not picture.animated and (frame is not None or path.suffix.lower() != ".gif"):
+        if not picture.animated and (frame is not None or suffix != ".gif"):
+            if tag is not None:
+                find_tag((), tag, str(path))
             return _cut_sheet(path, picture.frames[0], frame, rows)
-        frames, durations = picture.frames, picture.durations_ms
-    _check_visible(path, frames)
-    if rows:
-        _check_rows(path, rows, 1)
-        check_pixels(path, frames.shape[2], frames.shape[1], len(frames) * len(rows))
-        frames, durations = np.concatenate([frames] * len(rows)), durations * len(rows)
-    return Clip(frames, durations, name=path.stem)
+        clip = Clip(picture.frames, picture.durations_ms, name=path.stem)
+    if tag is not None:
+        found = find_tag(clip.tags, tag, str(path))
+        clip = clip.cut(found.first, found.last)
+    _check_visible(path, clip.frames)
+    return _repeat_row(path, clip, rows) if rows else clip
+
+
+def _repeat_row(path: Path, clip: Clip, rows: Sequence[int]) -> Clip:
+    """A clip of one row as often as that is named, for files that are no sheets."""
+    _check_rows(path, rows, 1)
+    if len(rows) == 1:
+        return clip
+    check_pixels(path, clip.width, clip.height, len(clip) * len(rows))
+    frames = np.concatenate([clip.frames] * len(rows))
+    return Clip(frames, clip.durations_ms * len(rows), name=clip.name)
 
 
 def _is_folder(path: Path) -> bool:

@@ -30,7 +30,7 @@ def write_strip(frames: NDArray[np.uint8], path: str | Path) -> None:
     """
     check_frames(frames)
     target = _check_target(path, (".png",))
-    _replace(target, _encode_png(rearrange(frames, "t h w c -> h (t w) c")))
+    _replace(target, encode_png(rearrange(frames, "t h w c -> h (t w) c")))
 
 
 def write_sheet(clips: Sequence[Clip], path: str | Path) -> None:
@@ -44,7 +44,7 @@ def write_sheet(clips: Sequence[Clip], path: str | Path) -> None:
     sheet = np.zeros((len(clips), max(map(len, clips)), height, width, 4), dtype=np.uint8)
     for row, clip in zip(sheet, clips, strict=True):
         row[: len(clip)] = clip.frames
-    _replace(target, _encode_png(rearrange(sheet, "r t h w c -> (r h) (t w) c")))
+    _replace(target, encode_png(rearrange(sheet, "r t h w c -> (r h) (t w) c")))
 
 
 def write_gif(frames: NDArray[np.uint8], path: str | Path, durations_ms: Sequence[int] = ()) -> None:
@@ -73,7 +73,7 @@ def write_frames(frames: NDArray[np.uint8], folder: str | Path) -> None:
     if target.exists() and not target.is_dir():
         raise BitpuppetError(f"{target} is a file; name a folder for the frames")
     _check_folder(target.parent)
-    images = {_FRAME_NAME.format(index): _encode_png(frame) for index, frame in enumerate(frames)}
+    images = {_FRAME_NAME.format(index): encode_png(frame) for index, frame in enumerate(frames)}
     if target.is_dir():
         strange = sorted(file.name for file in target.glob("*.png") if file.name not in images)
         if strange:
@@ -98,10 +98,11 @@ def write_contact_sheet(rows: Sequence[tuple[str, NDArray[np.uint8]]], path: str
     `rows`: pairs of a label and frames (T, H, W, 4); lengths and sizes may differ.
     """
     target = _check_target(path, (".png",))
-    _replace(target, _encode_png(draw_contact_sheet(rows, scale)))
+    _replace(target, encode_png(draw_contact_sheet(rows, scale)))
 
 
-def _encode_png(pixels: NDArray[np.uint8]) -> bytes:
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """PNG bytes of RGBA pixels (H, W, 4), every byte kept."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG")
     return buffer.getvalue()

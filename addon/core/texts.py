@@ -1,0 +1,68 @@
+"""Short texts of the panels: progress, times, names."""
+
+from __future__ import annotations
+
+import re
+
+LABELS = {
+    "retarget": "Retarget",
+    "extend": "Extend",
+    "loop": "Close Loop",
+    "tokens": "Read Motion",
+    "decode": "Re-decode",
+}
+_MAX_NAME = 60
+"""Blender cuts data-block names at 63 bytes before 5.0."""
+
+
+def describe_time(seconds: float) -> str:
+    """A remaining or elapsed time, such as "8 s", "2 min 5 s" or "1 h 3 min"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def describe_progress(state: str, step: int, steps: int, position: int, eta: float) -> str:
+    """The text beside or in a progress bar.
+
+    Args:
+        state: of the job: waiting, queued or running.
+        step: steps done.
+        steps: steps in all; 0 while unknown.
+        position: jobs ahead in the queue; below 0 where unknown.
+        eta: seconds left; below 0 where unknown.
+    """
+    if state == "waiting":
+        return "Waiting for the backend"
+    if state == "queued":
+        return f"Queued, {position} ahead" if position > 0 else "Queued"
+    left = f", {describe_time(eta)} left" if eta >= 0 else ""
+    return f"Step {step} of {steps}{left}" if steps else "Preparing"
+
+
+def name_result(kind: str, source: str, motion: str, number: int = 1) -> str:
+    """Name of a result's image data-block."""
+    who, what = _stem(source), _stem(motion)
+    name = {
+        "retarget": f"{who} - {what}",
+        "extend": f"{who} - longer",
+        "loop": f"{who} - loop",
+        "decode": f"{who} - edited",
+    }.get(kind, who)
+    suffix = f" {number}" if number > 1 else ""
+    cut = name.encode()[: _MAX_NAME - len(suffix)].decode(errors="ignore")
+    return cut + suffix
+
+
+def _stem(name: str) -> str:
+    """A data-block's name without a file suffix and without Blender's ".001"."""
+    bare = re.sub(r"\.\d{3}$", "", name)
+    return re.sub(r"\.(png|gif|apng|webp|tga|bmp|tiff?)$", "", bare, flags=re.IGNORECASE) or "image"
+
+
+def make_file_name(name: str) -> str:
+    """A name that every file system takes."""
+    return re.sub(r"[^\w .()+-]", "_", name).strip(" .") or "bitpuppet"

@@ -1,0 +1,1 @@
+"""What the panels' buttons do, one module for each group of buttons."""
