@@ -52,6 +52,7 @@ PRESET = Preset(
     detail_frames=0,
     reference=False,
     temporal_width=0,
+    stem_width=0,
 )
 """As the paper has it where sprites allow: values instead of a palette, content at the queries alone, no references."""
 RECIPE = Recipe(

@@ -41,7 +41,7 @@ class Preset:
     each frame, motion at the frames' outputs (paper)."""
     clip_frames: int = 50
     """Frames of a clip where the encoder reads clips: half are content, the other half is motion (paper: 50)."""
-    stem_width: int = 0
+    stem_width: int = 32
     """Channels of the first convolution through which motion is seen; 0 for no convolutions (paper)."""
     encoder_blocks: int = 4
     """Blocks of the T5 encoder (paper: 12)."""
@@ -170,6 +170,7 @@ PRESETS: Mapping[str, Preset] = {
         encoder_heads=8,
         reading="frames",
         clip_frames=50,
+        stem_width=0,
         encoder_blocks=12,
         denoiser_blocks=12,
         content_tokens=32,
@@ -198,6 +199,7 @@ PRESETS: Mapping[str, Preset] = {
         patch=16,
         width=64,
         heads=2,
+        stem_width=8,
         encoder_blocks=1,
         denoiser_blocks=2,
         content_tokens=4,
