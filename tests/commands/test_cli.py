@@ -186,7 +186,10 @@ def test_ctrl_c_in_a_process_of_its_own(folder: Path, model: tuple[str, ...]) ->
     before = list_files(folder)
     job = ("retarget", "--content", "content.png", "--motion", "motion.png", "--motion-frame", "1x1", "--steps", "100")
     marker = folder / "started"
+    # A shell's background job hands on that SIGINT is ignored, and with it whoever runs these tests there.
     code = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import bitpuppet.jobs.retarget as jobs
 prepare = jobs.prepare
 jobs.prepare = lambda *job: (open({str(marker)!r}, "w").close(), prepare(*job))[1]
@@ -202,7 +205,10 @@ main()
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=300)
+        try:
+            out, err = process.communicate(timeout=300)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (130, b"", b"stopped\n")
     marker.unlink()
     assert list_files(folder) == before
