@@ -114,7 +114,7 @@ class LpcSource:
 class PuppetSource:
     """Puppets by seed. Training walks slowly through the seeds, so that most clips are already drawn."""
 
-    WINDOW, STEPS_PER_PUPPET = 256, 4
+    WINDOW, STEPS_PER_PUPPET, TRIES = 256, 4, 40
 
     def __init__(self, canvas: int, *, held_out: bool = False, capacity: int = 6000) -> None:
         self.canvas = canvas
@@ -123,10 +123,10 @@ class PuppetSource:
         self._clips: OrderedDict[tuple[int, int], Frames] = OrderedDict()
 
     def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
-        """See `Source`. The other puppet has the same body plan, and a size of its own."""
-        puppet, driver = self._draw_puppet(rng, step), self._draw_puppet(rng, step)
-        while driver.plan != puppet.plan or driver.seed == puppet.seed:
-            driver = self._draw_puppet(rng, step)
+        """See `Source`. The other puppet has the same body plan; where none is found, it is the puppet itself."""
+        puppet = self._draw_puppet(rng, step)
+        others = (self._draw_puppet(rng, step) for _ in range(self.TRIES))
+        driver = next((o for o in others if o.plan == puppet.plan and o.seed != puppet.seed), puppet)
         motions = rng.permutation(len(puppet.motions))[:clips]
         drawn = [self._clip(puppet.seed, int(motion)) for motion in motions]
         return Scene(drawn, self._clip(driver.seed, int(motions[0])))
