@@ -187,5 +187,5 @@ def test_no_true_sheet_of_other_styles_is_changed(data_folder: Path) -> None:
 def test_no_true_sheet_is_changed(data_folder: Path) -> None:
     sheets = sorted(path for folder in ("lpc", "sprites") for path in (data_folder / folder).rglob("*.png"))
     assert len(sheets) > 2000
-    for path in sheets[::40]:  # all of them take the better part of an hour
+    for path in sheets[::40]:  # all of them take minutes
         check_sheet(path)
