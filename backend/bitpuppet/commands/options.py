@@ -26,6 +26,17 @@ Frame = Annotated[
     str | None,
     typer.Option(help="Width and height of one frame in pixels, such as 64x64. Found by itself where it can be."),
 ]
+ContentFrame = Annotated[
+    str | None, typer.Option(help="The same for the content alone, where its frames are of another size.")
+]
+MotionFrame = Annotated[str | None, typer.Option(help="The same for the motion alone.")]
+ContentRows = Annotated[
+    str | None, typer.Option(help="Rows of the content's sheet to look at, such as 0,2 or 0-3. Default: all.")
+]
+MotionRows = Annotated[
+    str | None, typer.Option(help="Rows of the motion's sheet to perform, in this order. Default: all.")
+]
+PaletteLock = Annotated[bool, typer.Option(help="Use the character's own colours and hard alpha, and nothing else.")]
 Preset = Annotated[str, typer.Option(help="The model to use.")]
 Weights = Annotated[Path | None, typer.Option(help="A weights file. Default: the weights that come with bitpuppet.")]
 Prior = Annotated[

@@ -41,24 +41,16 @@ def retarget(
         typer.Option(help="The file to write, such as a PNG strip: the frames of the motion, in the content's size."),
     ] = None,
     frame: options.Frame = None,
-    content_frame: Annotated[
-        str | None, typer.Option(help="The same for the content alone, where its frames are of another size.")
-    ] = None,
-    motion_frame: Annotated[str | None, typer.Option(help="The same for the motion alone.")] = None,
-    content_rows: Annotated[
-        str | None, typer.Option(help="Rows of the content's sheet to look at, such as 0,2 or 0-3. Default: all.")
-    ] = None,
-    motion_rows: Annotated[
-        str | None, typer.Option(help="Rows of the motion's sheet to perform, in this order. Default: all.")
-    ] = None,
+    content_frame: options.ContentFrame = None,
+    motion_frame: options.MotionFrame = None,
+    content_rows: options.ContentRows = None,
+    motion_rows: options.MotionRows = None,
     content_tag: options.ContentTag = None,
     motion_tag: options.MotionTag = None,
     layout: options.Format = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
-    palette_lock: Annotated[
-        bool, typer.Option(help="Use the character's own colours and hard alpha, and nothing else.")
-    ] = True,
+    palette_lock: options.PaletteLock = True,
     jobs: Annotated[
         Path | None,
         typer.Option(
