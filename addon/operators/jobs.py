@@ -32,34 +32,33 @@ class Retarget(Guarded, bpy.types.Operator):
         start_job(context.scene, "retarget")
 
 
-class Extend(Guarded, bpy.types.Operator):
+class _Continuing(Guarded):
+    """What goes on from a motion."""
+
+    @classmethod
+    def poll(cls, context):
+        """Whether a motion is chosen."""
+        return _ask(cls, context.scene.bitpuppet.motion.image, "a driving motion")
+
+
+class Extend(_Continuing, bpy.types.Operator):
     """Let the driving motion go on for more frames"""
 
     bl_idname = "bitpuppet.extend"
     bl_label = "Extend"
     bl_options = PLAIN
 
-    @classmethod
-    def poll(cls, context):
-        """Whether a motion is chosen."""
-        return _ask(cls, context.scene.bitpuppet.motion.image, "a driving motion")
-
     def act(self, context):
         """Start the job."""
         start_job(context.scene, "extend")
 
 
-class CloseLoop(Guarded, bpy.types.Operator):
+class CloseLoop(_Continuing, bpy.types.Operator):
     """Add frames that lead the driving motion's end into its start"""
 
     bl_idname = "bitpuppet.close_loop"
     bl_label = "Close Loop"
     bl_options = PLAIN
-
-    @classmethod
-    def poll(cls, context):
-        """Whether a motion is chosen."""
-        return _ask(cls, context.scene.bitpuppet.motion.image, "a driving motion")
 
     def act(self, context):
         """Start the job."""
