@@ -59,13 +59,11 @@ def _play() -> float:
     scene = bpy.context.scene
     if book is None or scene is None or book.frames is None or len(book.frames) < 2 or not scene.bitpuppet.play:
         return LOOK_SECONDS
-    item = scene.bitpuppet.selected
-    if item is None or book.shown < 0:
+    if book.shown < 0:
         return LOOK_SECONDS
     book.shown = -1  # until a panel shows it again, nothing is drawn for it
     redraw()
-    fps = float(item.image.get("bitpuppet_fps", 12.0)) if item.image is not None else 8.0
-    return max(1 / 30, 1 / max(fps, 0.1))
+    return max(1 / 30, 1 / max(book.fps, 0.1))
 
 
 def _attach_missing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import bpy
@@ -20,6 +21,7 @@ SIDE = 192
 """Pixels of a flipbook's picture, in which frames of 32, 48 and 64 pixels are enlarged by whole numbers."""
 THUMB = 64
 MAX_THUMBS = 300
+MAX_CHARTS = 40
 
 
 @dataclass
@@ -29,11 +31,14 @@ class Icons:
     thumbs: bpy.utils.previews.ImagePreviewCollection = field(default_factory=bpy.utils.previews.new)
     pages: bpy.utils.previews.ImagePreviewCollection = field(default_factory=bpy.utils.previews.new)
     """Frames of the flipbook, made when they are first shown."""
+    charts: bpy.utils.previews.ImagePreviewCollection = field(default_factory=bpy.utils.previews.new)
+    """Curve and sample of a training."""
     key: str = ""
     """What the flipbook shows."""
     frames: NDArray[np.uint8] | None = None
     started: float = 0.0
     shown: int = -1
+    fps: float = 8.0
 
 
 def get_icons() -> Icons:
@@ -51,6 +56,7 @@ def remove_icons() -> None:
     if icons is not None:
         bpy.utils.previews.remove(icons.thumbs)
         bpy.utils.previews.remove(icons.pages)
+        bpy.utils.previews.remove(icons.charts)
 
 
 def find_thumb(job: str, image: bpy.types.Image | None) -> int:
@@ -84,8 +90,18 @@ def find_page(item: bpy.types.PropertyGroup) -> int:
     name = str(number)
     if name not in icons.pages:
         _fill(icons.pages.new(name), frames[number], SIDE)
-    icons.shown = number
+    icons.shown, icons.fps = number, fps
     return icons.pages[name].icon_id
+
+
+def find_chart(name: str, draw: Callable[[], NDArray[np.uint8]]) -> int:
+    """Icon of a picture that is drawn where its name is new, uint8 (H, W, 4)."""
+    charts = get_icons().charts
+    if name not in charts:
+        if len(charts) >= MAX_CHARTS:
+            charts.clear()
+        _fill(charts.new(name), draw(), SIDE)
+    return charts[name].icon_id
 
 
 def has_preview(item: bpy.types.PropertyGroup) -> bool:

@@ -28,8 +28,8 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
     mode: bpy.props.EnumProperty(
         name="Backend",
         items=(
-            ("INSTALL", "Install Backend", "Bitpuppet installs its backend into a folder of its own"),
-            ("PROGRAM", "Use Installed", "Use an environment that has bitpuppet already"),
+            ("INSTALL", "Install", "Bitpuppet installs its backend into a folder of its own"),
+            ("PROGRAM", "Use Existing", "Use an environment that has bitpuppet already"),
             ("ENDPOINT", "Use Running", "Use a backend that runs, by its endpoint file, which holds its keys"),
         ),
         update=_look_again,
@@ -48,7 +48,7 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
     )
     device: bpy.props.EnumProperty(name="Device", description="What computes", items=_DEVICES, update=_look_again)
     idle_minutes: bpy.props.FloatProperty(
-        name="Idle Time",
+        name="Idle Minutes",
         description="After how many minutes without a job the backend is let go; it then ends and frees its memory",
         default=10.0,
         min=0.01,
@@ -66,53 +66,48 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the page in Blender's preferences."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        state = current()
-        column = layout.column()
-        column.prop(self, "mode", expand=True)
+        """Draw the page in Blender's preferences: what is needed first comes first."""
+        layout, state = self.layout, current()
+        layout.row().prop(self, "mode", expand=True)
         if self.mode == "INSTALL":
-            self._draw_installation(layout.column(), state)
-        elif self.mode == "PROGRAM":
-            layout.prop(self, "program")
+            self._draw_installation(layout.column(), context, state)
         else:
-            layout.prop(self, "endpoint_file")
-        column = layout.column()
-        if self.mode != "ENDPOINT":
-            column.prop(self, "device")
-        column.prop(self, "idle_minutes")
+            layout.prop(self, "program" if self.mode == "PROGRAM" else "endpoint_file")
         self._draw_backend(layout, state)
         self._draw_log(layout, state.setup)
+        self._draw_options(layout, state.setup)
 
-    def _draw_installation(self, layout: bpy.types.UILayout, state: State) -> None:
+    def _draw_installation(self, layout: bpy.types.UILayout, context: bpy.types.Context, state: State) -> None:
         setup = state.setup
-        column = layout.column()
-        column.enabled = setup.installer is None
-        column.prop(self, "packages")
-        if not self.packages:
-            column.prop(self, "index_url")
         if setup.installer is not None:
             draw_progress(layout, setup)
             return
-        row = layout.row(align=True)
-        if state.link.state in ("not installed", "wrong version"):
-            label = "Try Again" if setup.has_failed else "Install Backend"
-            label = "Update Backend" if state.link.state == "wrong version" else label
-            row.operator("bitpuppet.install_backend", text=label, icon="IMPORT").fresh = False
-        else:
+        if state.link.state not in ("not installed", "wrong version"):
+            row = layout.row(align=True)
             row.operator("bitpuppet.verify_backend", icon="CHECKMARK")
             row.operator("bitpuppet.install_backend", text="Repair", icon="TOOL_SETTINGS").fresh = True
             row.operator("bitpuppet.uninstall_backend", icon="TRASH")
-        if not self.packages and not bpy.app.online_access:
-            layout.label(text="Blender may not go online: allow it under System > Network", icon="INTERNET_OFFLINE")
+            return
+        row = layout.row()
+        row.scale_y = 1.5
+        can_load = bool(self.packages) or bpy.app.online_access
+        row.enabled = can_load
+        label = "Try Again" if setup.has_failed else "Install Backend"
+        label = "Update Backend" if state.link.state == "wrong version" else label
+        row.operator("bitpuppet.install_backend", text=label, icon="IMPORT").fresh = False
+        if can_load:
+            return
+        row = layout.row()
+        row.label(text="Blender may not go online", icon="INTERNET_OFFLINE")
+        if not bpy.app.online_access_override:
+            row.prop(context.preferences.system, "use_online_access", text="Allow Online Access")
 
     def _draw_backend(self, layout: bpy.types.UILayout, state: State) -> None:
         box = layout.box()
         status = state.status()
-        icons = {"connected": "CHECKMARK", "lost": "ERROR", "wrong version": "ERROR", "not installed": "INFO"}
-        box.label(text=status.message, icon=icons.get(status.state, "PLAY"))
+        if status.state != "installing":  # that has a bar of its own
+            icons = {"connected": "CHECKMARK", "lost": "ERROR", "wrong version": "ERROR", "not installed": "INFO"}
+            box.label(text=status.message, icon=icons.get(status.state, "PLAY"))
         row = box.row(align=True)
         row.operator("bitpuppet.start_backend", icon="PLAY")
         row.operator("bitpuppet.stop_backend", icon="SNAP_FACE")
@@ -120,6 +115,19 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
         row.operator("bitpuppet.show_log", icon="TEXT")
         if state.setup.outcome:
             box.label(text=state.setup.outcome, icon="ERROR" if state.setup.has_failed else "CHECKMARK")
+
+    def _draw_options(self, layout: bpy.types.UILayout, setup: Setup) -> None:
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.enabled = setup.installer is None
+        if self.mode != "ENDPOINT":
+            column.prop(self, "device")
+        column.prop(self, "idle_minutes")
+        if self.mode == "INSTALL":
+            column.prop(self, "packages")
+            if not self.packages:
+                column.prop(self, "index_url")
 
     def _draw_log(self, layout: bpy.types.UILayout, setup: Setup) -> None:
         if not setup.lines:

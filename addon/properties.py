@@ -15,6 +15,7 @@ from . import images
 from .core.errors import ArtError
 from .core.sheets import SheetSettings, guess_size, has_free_lines
 from .state import current
+from .training import get_training
 
 STATES = (
     ("waiting", "Waiting", "The backend has not taken it yet", "SORTTIME", 0),
@@ -46,9 +47,14 @@ def _take_image(sheet: "BitpuppetSheet", context: bpy.types.Context) -> None:
         sheet.width, sheet.height = guess_size(pixels)
 
 
-def _list_models(settings: "BitpuppetSettings", context: bpy.types.Context, text: str) -> list[str]:
+def _list_models(settings: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
     """Names of the backend's models, as far as they are known."""
     return [model.name for model in current().link.models]
+
+
+def _list_sets(group: "BitpuppetTrain", context: bpy.types.Context, text: str) -> list[str]:
+    """Names of the backend's character sets, as far as they are known."""
+    return list(get_training().sets)
 
 
 class BitpuppetSheet(bpy.types.PropertyGroup):
@@ -203,6 +209,22 @@ class BitpuppetRender(bpy.types.PropertyGroup):
     directions: IntProperty(name="Directions", description="Turns of the object", default=4, min=2, max=32)
 
 
+class BitpuppetTrain(bpy.types.PropertyGroup):
+    """What a model is trained on."""
+
+    characters: StringProperty(
+        name="Characters",
+        description="Character set: a folder or .toml file of this name in the backend's folder of sets",
+        maxlen=64,
+        search=_list_sets,
+    )
+    base: StringProperty(
+        name="Base", description="The model that learns further", default="sprite64", maxlen=64, search=_list_models
+    )
+    model: StringProperty(name="New Name", description="Of the model that is made", default="my-model", maxlen=64)
+    minutes: IntProperty(name="Minutes", description="About how long to train", default=30, min=1, max=10080)
+
+
 class BitpuppetJob(bpy.types.PropertyGroup):
     """One entry of the queue and the history."""
 
@@ -232,6 +254,7 @@ class BitpuppetScene(bpy.types.PropertyGroup):
     motion: PointerProperty(type=BitpuppetSheet)
     settings: PointerProperty(type=BitpuppetSettings)
     render: PointerProperty(type=BitpuppetRender)
+    train: PointerProperty(type=BitpuppetTrain)
     jobs: CollectionProperty(type=BitpuppetJob)
     active_job: IntProperty(name="Entry", description="Entry of the history")
     batch_sources: CollectionProperty(type=BitpuppetSheet)
@@ -256,7 +279,7 @@ class BitpuppetScene(bpy.types.PropertyGroup):
         return self.jobs[self.active_job] if 0 <= self.active_job < len(self.jobs) else None
 
 
-CLASSES = (BitpuppetSheet, BitpuppetSettings, BitpuppetRender, BitpuppetJob, BitpuppetScene)
+CLASSES = (BitpuppetSheet, BitpuppetSettings, BitpuppetRender, BitpuppetTrain, BitpuppetJob, BitpuppetScene)
 
 
 def register() -> None:

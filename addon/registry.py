@@ -21,6 +21,7 @@ MODULES: tuple[str, ...] = (
     "operators.export",
     "operators.scene",
     "operators.render",
+    "operators.train",
     "panels.lists",
     "panels.tabs",
     "overlay",

@@ -23,7 +23,7 @@ from .core.pixels import join_sheet
 from .core.png import encode_png
 from .images import MAX_PIXELS, read_pixels, store_picture
 from .session import notify
-from .state import current
+from .state import current, redraw
 
 MARK = "bitpuppet_render"
 """On the copy of the scene: whom it turns, and the delta rotation before that."""
@@ -55,9 +55,6 @@ class Run:
     rows: int
     turned: str = ""
     done: int = 0
-    busy: bool = False
-    """Whether Blender renders a frame at the moment."""
-    failed: bool = False
     cancelled: bool = False
     pictures: dict[tuple[int, int], Frames] = field(default_factory=dict)
 
@@ -101,7 +98,8 @@ def get_run() -> Run | None:
 def begin(context: bpy.types.Context, sheet: str) -> Run:
     """Begin to render the scene's frames; `sheet` is what they become, source or motion.
 
-    In a window this returns at once, and a timer goes on; in background it returns when the sheet is there.
+    In a window this returns at once, and a timer renders a frame at each turn; in background it returns when all is
+    there.
 
     Raises:
         ArtError: it cannot be rendered.
@@ -123,25 +121,21 @@ def begin(context: bpy.types.Context, sheet: str) -> Run:
         while step(run):
             pass
     else:
-        bpy.app.handlers.render_complete.append(_hear_complete)
-        bpy.app.handlers.render_cancel.append(_hear_cancel)
         bpy.app.timers.register(_tick, first_interval=0.0)
     return run
 
 
 def step(run: Run) -> bool:
     """Go on by one frame at most; whether there is more to do."""
-    # Blender says that a frame is complete while its job still holds the graphics context: another render that began
-    # then would crash (GLX BadAccess, seen in 4.3) or be refused.
-    if run.busy or (not bpy.app.background and bpy.app.is_job_running("RENDER")):
-        return True
+    if not bpy.app.background and bpy.app.is_job_running("RENDER"):
+        return True  # the user's own render goes first
     copy, scene = bpy.data.scenes.get(run.copy), bpy.data.scenes.get(run.scene)
     if copy is None or scene is None:  # undone, or the file was closed
         _end(run)
         return False
     try:
-        if run.failed or run.cancelled:
-            raise ArtError("" if run.cancelled else "Rendering was stopped; press Render Frames again")
+        if run.cancelled:
+            raise ArtError("")
         if run.done:
             _read_shot(run, run.shots[run.done - 1])
         if run.done == len(run.shots):
@@ -177,21 +171,13 @@ def _render(run: Run, copy: bpy.types.Scene, shot: Shot) -> None:
     turned = bpy.data.objects.get(run.turned)
     if turned is not None:
         _turn(turned, copy, shot.turn)
+    # A render job of its own would leave the main thread free, but one job after the other ends Blender now and then
+    # (GLXBadContext with Workbench and Cycles, seen in 4.3): each has a graphics context that the next one may meet.
     if bpy.app.background:
         bpy.ops.render.render(animation=True, scene=copy.name)
         return
-    run.busy = True
-    view = bpy.context.preferences.view
-    usual = view.render_display_type
-    view.render_display_type = "NONE"  # no window for each frame
-    try:
-        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-            begun = bpy.ops.render.render("INVOKE_DEFAULT", animation=True, scene=copy.name)
-    finally:
-        view.render_display_type = usual
-    if "RUNNING_MODAL" not in begun:
-        run.busy = False
-        raise ArtError("Blender did not begin to render; end what else it is doing, and press Render Frames again")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        bpy.ops.render.render(animation=True, scene=copy.name)
 
 
 def _read_shot(run: Run, shot: Shot) -> None:
@@ -251,12 +237,6 @@ def _store(
 def _end(run: Run) -> None:
     """Put everything back; the temporary folder goes."""
     current().extras.pop("rendering", None)
-    for handlers, function in (
-        (bpy.app.handlers.render_complete, _hear_complete),
-        (bpy.app.handlers.render_cancel, _hear_cancel),
-    ):
-        if function in handlers:
-            handlers.remove(function)
     if not bpy.app.background and bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     copy = bpy.data.scenes.get(run.copy)
@@ -327,20 +307,9 @@ def _set_delta(turned: bpy.types.Object, delta: list[float]) -> None:
 def _tick() -> float | None:
     """The window's timer."""
     run = get_run()
-    return TICK if run is not None and step(run) else None
-
-
-def _hear_complete(*_: Any) -> None:
-    """Blender rendered a frame. Handlers may run in its render thread, so this only leaves a note."""
-    run = get_run()
-    if run is not None:
-        run.busy = False
-
-
-def _hear_cancel(*_: Any) -> None:
-    run = get_run()
-    if run is not None:
-        run.busy, run.failed = False, True
+    goes_on = run is not None and step(run)
+    redraw()
+    return TICK if goes_on else None
 
 
 def count_shots(scene: bpy.types.Scene) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from .core.errors import ArtError
 from .core.records import JobRecord, read_record
 from .core.texts import LABELS, name_result
 from .state import current
+from .training import get_training
 
 MAX_JOBS = 200
 """Entries of the history; beyond that the oldest that are over are let go, their images stay."""
@@ -132,7 +133,8 @@ def take_up_file() -> None:
     """After a file was opened: let go of the old file's jobs, and ask the backend for those of the new one."""
     link = current().link
     for job in link.jobs:
-        link.forget(job)
+        if job != get_training().job:  # that is the backend's, whatever file is open
+            link.forget(job)
     current().extras.pop("session", None)
     for job in {item.job for scene in bpy.data.scenes for item in scene.bitpuppet.jobs if item.is_open}:
         _set(job, {"state": "waiting", "position": -1, "eta": -1.0})

@@ -32,7 +32,7 @@ def make_plan() -> Plan:
         )
     wheel = find_wheel(Path(__file__).parent)
     if wheel is None:
-        raise ValueError("This build of the extension has no backend in it; use Use Installed, or another zip")
+        raise ValueError("This build of the extension has no backend in it; choose Use Existing, or another zip")
     packages = Path(bpy.path.abspath(preferences.packages)) if preferences.packages else None
     return Plan(find_folder(), wheel, preferences.device.lower(), packages, preferences.index_url.strip())
 

@@ -133,6 +133,32 @@ def tabulate_speed(values: Values) -> str:
     return tabulate(["figure", "value"], [[name.replace("_", " "), str(value)] for name, value in values.items()])
 
 
+SERVICE = (
+    # (what, how it is written, target)
+    ("one job in process, s", "{in_process_seconds:.3f}", ""),
+    ("the same job through the service, s", "{served_seconds:.3f}", ""),
+    ("overhead", "{overhead_seconds:.4f} s, {overhead_percent:.1f} %", "at most 5 % or 15 ms"),
+    ("jobs a second in process, batched where that gains", "{in_process_jobs_a_second:.2f}", ""),
+    ("jobs a second through the service", "{served_jobs_a_second:.2f}, {clients} clients", ""),
+    ("the same against in process", "{throughput_share:.0%}", "at least 90 %"),
+    ("memory growth from 100 to 1,000 jobs", "{memory_growth_percent:.2f} %", "below 2 %"),
+    ("from submit to the first preview, s", "{submit_to_first_preview_seconds:.3f}", ""),
+    ("from cancel to stop, s", "{cancel_to_stop_seconds:.3f} (worst {cancel_to_stop_seconds_worst:.3f})", "one step"),
+)
+
+
+def tabulate_service(values: Values) -> str:
+    """What `bench serve` printed, beside what was asked for; what it left out is empty."""
+    rows = []
+    for words, form, target in SERVICE:
+        try:
+            value = form.format(**values)
+        except KeyError:  # `bench serve` was told to leave it out
+            value = ""
+        rows.append([words, value, target])
+    return tabulate(["", f"on {values['device']}", "target"], rows)
+
+
 TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     # marker: (file, how it becomes a table)
     "sprites": ("sprites.json", tabulate_sprites),
@@ -141,6 +167,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     "ablation": ("ablation.json", tabulate_ablation),
     "probes": ("probes.json", tabulate_probes),
     "speed": ("speed.json", tabulate_speed),
+    "service": ("service.json", tabulate_service),
 }
 
 

@@ -43,6 +43,13 @@ def describe_progress(state: str, step: int, steps: int, position: int, eta: flo
     return f"Step {step} of {steps}{left}" if steps else "Preparing"
 
 
+def describe_briefly(state: str, step: int, steps: int, position: int, eta: float) -> str:
+    """The same for a narrow list, such as "1 of 4, 2 min 5 s"."""
+    if state != "running" or not steps:
+        return describe_progress(state, step, steps, position, eta)
+    return f"{step} of {steps}, {describe_time(eta)}" if eta >= 0 else f"{step} of {steps}"
+
+
 def name_result(kind: str, source: str, motion: str, number: int = 1) -> str:
     """Name of a result's image data-block."""
     who, what = _stem(source), _stem(motion)

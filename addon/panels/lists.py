@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..core.texts import describe_progress
+from ..core.texts import describe_briefly
 from ..icons import find_thumb
 
 STATE_ICONS = {
@@ -24,7 +24,7 @@ class BITPUPPET_UL_jobs(bpy.types.UIList):
         thumb = find_thumb(item.job, item.image) if item.state == "done" else 0
         if item.state in ("queued", "running"):
             row.label(text="", icon=STATE_ICONS[item.state])
-            text = describe_progress(item.state, item.step, item.steps, item.position, item.eta)
+            text = describe_briefly(item.state, item.step, item.steps, item.position, item.eta)
             row.progress(factor=item.step / item.steps if item.steps else 0.0, text=text)
             row.operator("bitpuppet.cancel", text="", icon="X", emboss=False).job = item.job
             return
@@ -49,7 +49,7 @@ class BITPUPPET_UL_sheets(bpy.types.UIList):
             layout.label(text="The image is gone", icon="ERROR")
             return
         rows = f" (rows {item.rows})" if item.rows else ""
-        layout.label(text=item.image.name + rows, icon_value=layout.icon(item.image))
+        layout.label(text=item.image.name + rows, icon="IMAGE_DATA")  # its own picture would be made here
 
 
 CLASSES = (BITPUPPET_UL_jobs, BITPUPPET_UL_sheets)

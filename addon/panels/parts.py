@@ -198,23 +198,29 @@ def draw_progress(layout, item):
 
 
 def draw_result(layout, context):
-    """The selected entry: its flipbook, what it is, and where it can go."""
-    data = context.scene.bitpuppet
+    """The result that is shown or selected: its flipbook, what it is, and where it can go."""
+    data, image = context.scene.bitpuppet, find_result(context)
     item = data.selected
-    if item is None:
+    if image is not None and (item is None or item.image != image):
+        item = next((one for one in data.jobs if one.image == image), None)
+    if item is None and image is None:
         layout.label(text="Nothing has been drawn yet", icon="INFO")
         return
     # There is one flipbook: while a job shows its preview above, it is busy there.
-    page = 0 if any(has_preview(one) for one in data.jobs if one.is_open) else find_page(item)
+    is_free = item is not None and not any(has_preview(one) for one in data.jobs if one.is_open)
+    page = find_page(item) if is_free else 0
     if page:
         layout.template_icon(icon_value=page, scale=9.6)
     row = layout.row(align=True)
-    row.label(text=item.title)
-    row.prop(data, "play", text="", icon="PAUSE" if data.play else "PLAY")
-    row.operator("bitpuppet.show", text="", icon="HIDE_OFF").job = item.job
-    if item.state == "failed" and item.message:
+    if item is not None:
+        row.label(text=item.title)
+    elif image is not None:
+        row.label(text=image.name)
+    if item is not None and item.image is not None:
+        row.prop(data, "play", text="", icon="PAUSE" if data.play else "PLAY")
+        row.operator("bitpuppet.show", text="", icon="HIDE_OFF").job = item.job
+    if item is not None and item.state == "failed" and item.message:
         draw_text(layout, context, item.message, "ERROR")
-    image = find_result(context)
     if image is None:
         return
     width, height = results.get_size(image)
@@ -288,6 +294,8 @@ def draw_history(layout, context):
     column.operator("bitpuppet.show", text="", icon="HIDE_OFF").job = job
     column.operator("bitpuppet.delete", text="", icon="TRASH").job = job
     buttons.separator()
+    buttons = buttons.column()
+    buttons.enabled = item is not None
     buttons.operator("bitpuppet.clear", text="", icon="PANEL_CLOSE")
 
 

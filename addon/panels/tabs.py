@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import parts
+from . import parts, train
 
 TAB = "Bitpuppet"
 SPACES = (("IMAGE_EDITOR", "image"), ("VIEW_3D", "view"))
@@ -141,6 +141,22 @@ class _Batch(_Panel):
     draws = (parts.draw_batch,)
 
 
+class _Train(_Panel):
+    """A model of one's own."""
+
+    bl_label = "Train"
+    bl_options = CLOSED
+    draws = (train.draw_training,)
+
+
+class _Models(_Panel):
+    """The models that there are."""
+
+    bl_label = "Models"
+    bl_options = CLOSED
+    draws = (train.draw_models,)
+
+
 class _History(_Panel):
     """Queue and history."""
 
@@ -162,6 +178,8 @@ _TREE = (
     (_Timeline, "timeline", ""),
     (_Batch, "batch", ""),
     (_History, "history", ""),
+    (_Train, "train", ""),
+    (_Models, "models", "train"),
 )
 """Panel, name, and the name of the panel that it is in."""
 

@@ -13,6 +13,7 @@ from bitpuppet import __version__
 from bitpuppet.commands import (
     arrange,
     bench,
+    dataset,
     demo,
     doctor,
     evaluate,
@@ -62,6 +63,7 @@ app.command("train-prior")(train_prior.train_prior)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(bench.app, name="bench")
 

@@ -123,7 +123,7 @@ class BackgroundClient:
         self._command(partial(Session.acknowledge, job=job))
 
     def ask(self, message: Message) -> int:
-        """Send a question of the control channel, such as `Health`, `Metrics` or `ListJobs`.
+        """Send a question of the control channel, such as `Health`, `ListJobs` or `Steer`.
 
         Returns:
             The token of the `Answered` event that will come in any case.

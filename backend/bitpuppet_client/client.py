@@ -29,7 +29,10 @@ from bitpuppet_client.replies import (
     Acknowledged,
     Error,
     HealthReport,
+    LibraryPage,
     MetricsReport,
+    ModelCard,
+    ModelChanged,
     Preview,
     Result,
     Statuses,
@@ -40,13 +43,17 @@ from bitpuppet_client.replies import (
 from bitpuppet_client.requests import (
     Acknowledge,
     Cancel,
+    DeleteModel,
     Fetch,
     Health,
     Hello,
+    Library,
     ListJobs,
     Metrics,
+    RenameModel,
     Shutdown,
     Status,
+    Steer,
     Submit,
     Watch,
 )
@@ -249,10 +256,41 @@ class Client:
         Raises:
             RefusedError: the backend does not know the job.
         """
-        for status in self._ask(self._control, Cancel(job), Statuses).statuses:
-            if status.job == job:
-                return status
-        raise RefusedError("unknown_job", f"the backend does not know job {job}; it may be long gone", job)
+        return self._ask_status(Cancel(job), job)
+
+    def steer(self, job: str, action: str) -> JobStatus:
+        """Pause a training, resume or finish it; the status as it is now. One that is final stays what it is.
+
+        Args:
+            job: its id.
+            action: `pause` keeps it for later and frees the device, `resume` lets it go on, `finish` ends it after its
+                step with the model that it has.
+
+        Raises:
+            RefusedError: there is no such job, or it is no training.
+        """
+        return self._ask_status(Steer(job, action), job)
+
+    def list_models(self) -> Iterator[ModelCard]:
+        """All models by name, with their cards."""
+        for page in self._read_library():
+            yield from page.models
+
+    def list_sets(self) -> tuple[str, ...]:
+        """The character sets that trainings can name."""
+        return next(self._read_library()).sets
+
+    def rename_model(self, name: str, to: str) -> None:
+        """Give one of the user's own models another name.
+
+        Raises:
+            RefusedError: there is no such model, it came with the backend, the name is taken, or a job needs it.
+        """
+        self._ask(self._control, RenameModel(name, to), ModelChanged)
+
+    def delete_model(self, name: str) -> None:
+        """Remove one of the user's own models, for ever. Raises as `rename_model`."""
+        self._ask(self._control, DeleteModel(name), ModelChanged)
 
     def status(self, *jobs: str) -> tuple[JobStatus, ...]:
         """Where jobs are (at most MAX_JOBS_PER_MESSAGE); those that the backend does not know are missing."""
@@ -282,6 +320,21 @@ class Client:
     def shut_down(self, *, finish: bool) -> None:
         """Stop the backend; with `finish` after its jobs are done, otherwise they wait for the next start."""
         self._ask(self._control, Shutdown(finish), Stopping)
+
+    def _ask_status(self, message: Message, job: str) -> JobStatus:
+        for status in self._ask(self._control, message, Statuses).statuses:
+            if status.job == job:
+                return status
+        raise RefusedError("unknown_job", f"the backend does not know job {job}; it may be long gone", job)
+
+    def _read_library(self) -> Iterator[LibraryPage]:
+        after = None
+        while True:
+            page = self._ask(self._control, Library(after), LibraryPage)
+            yield page
+            if page.after is None or page.after == after:
+                return
+            after = page.after
 
     def _open(self, address: str, endpoint: Endpoint) -> Channel:
         channel = Channel(self._context, address, endpoint)

@@ -13,7 +13,6 @@ from bitpuppet_client.errors import LimitError, ParameterError
 from bitpuppet_client.limits import (
     MAX_FRAMES,
     MAX_MINUTES,
-    MAX_PARTS,
     MAX_PIXELS,
     MAX_SEED,
     MAX_SIDE,
@@ -147,40 +146,10 @@ class DecodeParams:
 
 
 @dataclass(frozen=True)
-class TrainClip:
-    """One animation of a character that a model learns."""
-
-    name: str
-    part: str
-    """Name of the part that holds its frames, uint8 (T, H, W, 4)."""
-
-    def __post_init__(self) -> None:
-        """Raise ParameterError when either is no name."""
-        check_name("the clip's name", self.name)
-        check_name("the clip's part", self.part)
-
-
-@dataclass(frozen=True)
-class TrainCharacter:
-    """A character that a model learns, by two or more animations."""
-
-    name: str
-    clips: tuple[TrainClip, ...]
-
-    def __post_init__(self) -> None:
-        """Raise ParameterError when there is nothing to drive across."""
-        check_name("the character's name", self.name)
-        if not 2 <= len(self.clips) <= MAX_PARTS:
-            raise ParameterError(
-                f"the character {self.name} has {len(self.clips)} clips, training needs 2 to {MAX_PARTS}; add or merge"
-            )
-
-
-@dataclass(frozen=True)
 class TrainParams:
-    """Train the model `base` further on a set of characters, under a new name. The result has no parts.
+    """Train the model `base` further on a set of characters, as a new model. The result has no parts.
 
-    A server may refuse this kind with the error code `unsupported`.
+    Everything is a name: the server has one folder of models and one of character sets.
     """
 
     kind: ClassVar[str] = "train"
@@ -188,30 +157,26 @@ class TrainParams:
     optional: ClassVar[tuple[str, ...]] = ()
 
     name: str
-    characters: tuple[TrainCharacter, ...]
+    """Of the model that is to be."""
+    characters: str
+    """Name of a character set."""
     base: str = DEFAULT_MODEL
     steps: int | None = None
-    """Steps of the optimizer; None for the recipe's own number."""
+    """Steps of the optimizer."""
     minutes: int | None = None
-    """Stop after this time; None for no limit."""
+    """About how long to train, pauses not counted, in place of `steps`; without either the server chooses."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise ParameterError for a value out of its range, or a part that two clips name."""
+        """Raise ParameterError for a value out of its range."""
         check_name("name", self.name)
+        check_name("characters", self.characters)
         check_name("base", self.base)
         check_whole("steps", self.steps, 1, MAX_TRAINING_STEPS, optional=True)
         check_whole("minutes", self.minutes, 1, MAX_MINUTES, optional=True)
         check_whole("seed", self.seed, 0, MAX_SEED)
-        if not self.characters:
-            raise ParameterError("the character set is empty; name at least one character with two clips")
-        parts = self.list_parts()
-        if len(set(parts)) != len(parts):
-            raise ParameterError("two clips of the character set name the same part; send each clip's frames once")
-
-    def list_parts(self) -> list[str]:
-        """Names of the parts of all clips."""
-        return [clip.part for character in self.characters for clip in character.clips]
+        if self.steps is not None and self.minutes is not None:
+            raise ParameterError("steps and minutes both say how long to train; give one of them")
 
 
 JobParams = RetargetParams | ExtendParams | TokensParams | EncodeParams | DecodeParams | TrainParams
@@ -229,15 +194,13 @@ def check_parts(params: JobParams, parts: Parts) -> None:
         ParameterError: an array is missing, unknown or of another form.
         LimitError: the result would hold too many frames or pixels.
     """
-    needed = params.list_parts() if isinstance(params, TrainParams) else params.needed
-    for name in needed:
+    for name in params.needed:
         if name not in parts:
             raise ParameterError(f"{params.kind} needs the part {name!r}; send it")
     for name, array in parts.items():
-        if name not in needed and name not in params.optional:
+        if name not in params.needed and name not in params.optional:
             raise ParameterError(f"{params.kind} has no part {name!r}; leave it out")
-        check = _FORMS.get(name, check_frames) if not isinstance(params, TrainParams) else check_frames
-        check(name, array)
+        _FORMS.get(name, check_frames)(name, array)
     if isinstance(params, RetargetParams):
         check_frame_count(len(parts["motion"]), parts["content"])
     elif isinstance(params, ExtendParams):

@@ -33,6 +33,11 @@ DEFAULT_PRIORITY = 5
 MAX_JOBS_PER_MESSAGE = 32
 """So that a page of statuses, each with the longest error text, fits into one header."""
 MAX_MODELS = 64
+"""Models, and character sets, that a server tells of."""
+MAX_CARDS_PER_MESSAGE = 8
+MAX_CARD_FACTS = 24
+MAX_FACT_BYTES = 96
+"""Of a text in a model's card, as UTF-8."""
 MAX_REPORT_KEYS = 64
 MAX_REPORT_LIST = 64
 MAX_TEXT_BYTES = 512

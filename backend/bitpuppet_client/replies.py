@@ -10,6 +10,9 @@ from typing import ClassVar
 from bitpuppet_client.errors import ParameterError, ProtocolError
 from bitpuppet_client.jobs import KINDS, Parts, check_frames, check_results
 from bitpuppet_client.limits import (
+    MAX_CARD_FACTS,
+    MAX_CARDS_PER_MESSAGE,
+    MAX_FACT_BYTES,
     MAX_FRAMES,
     MAX_JOBS_PER_MESSAGE,
     MAX_MESSAGE_BYTES,
@@ -23,6 +26,7 @@ from bitpuppet_client.schema import (
     NOT_IN_HEADER,
     Report,
     check_choice,
+    check_flag,
     check_job,
     check_name,
     check_number,
@@ -41,6 +45,7 @@ ERROR_CODES = (
     "too_large",
     "bad_parameter",
     "unknown_model",
+    "unknown_set",
     "unknown_job",
     "conflict",
     "not_finished",
@@ -80,6 +85,32 @@ class ModelInfo:
         check_whole("the model's canvas", self.canvas, 1, MAX_SIDE)
         if not _FINGERPRINT.fullmatch(self.fingerprint):
             raise ParameterError("a model's fingerprint must be 8 to 64 digits of 0-9a-f; update the backend")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model."""
+
+    model: ModelInfo
+    bytes: int
+    """Of its file."""
+    created: float
+    """Unix seconds of the file."""
+    own: bool
+    """Whether it is one of the user's, which can be renamed and deleted; otherwise it came with the backend."""
+    facts: Report
+    """What its maker wrote into it: base, character set, steps, figures. At most MAX_CARD_FACTS short ones."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError for a value out of its range, or a card that is too long."""
+        check_whole("the model's bytes", self.bytes, 0, MAX_REQUEST)
+        check_number("the model's created", self.created, 0, 1e11)
+        check_flag("the model's own", self.own)
+        check_report("the model's facts", self.facts)
+        check_whole("the number of facts", len(self.facts), 0, MAX_CARD_FACTS)
+        for name, value in self.facts.items():
+            if isinstance(value, tuple) or (isinstance(value, str) and len(value.encode()) > MAX_FACT_BYTES):
+                raise ParameterError(f"the model's fact {name} is no short value; update the backend")
 
 
 @dataclass(frozen=True)
@@ -141,7 +172,7 @@ class Accepted(Message):
 
 @dataclass(frozen=True)
 class Statuses(Message):
-    """Answer to `Watch`, `Status`, `ListJobs` and `Cancel`."""
+    """Answer to `Watch`, `Status`, `ListJobs`, `Cancel` and `Steer`."""
 
     type: ClassVar[str] = "statuses"
 
@@ -195,6 +226,41 @@ class Acknowledged(Message):
     def __post_init__(self) -> None:
         """Raise ParameterError when the job is no id."""
         check_job(self.job)
+
+
+@dataclass(frozen=True)
+class LibraryPage(Message):
+    """Answer to `Library`: some models by name, and all character sets."""
+
+    type: ClassVar[str] = "library_page"
+
+    models: tuple[ModelCard, ...]
+    sets: tuple[str, ...]
+    """What trainings can name as `characters`."""
+    after: str | None = None
+    """Where the next page begins; None when there is none."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError for a page that is too long."""
+        check_whole("the number of cards", len(self.models), 0, MAX_CARDS_PER_MESSAGE)
+        check_whole("the number of sets", len(self.sets), 0, MAX_MODELS)
+        for name in (*self.sets, *((self.after,) if self.after is not None else ())):
+            check_name("a name in the library", name)
+
+
+@dataclass(frozen=True)
+class ModelChanged(Message):
+    """Answer to `RenameModel` and `DeleteModel`."""
+
+    type: ClassVar[str] = "model_changed"
+
+    name: str | None
+    """What the model is called now; None where it is no more."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when it is no name."""
+        if self.name is not None:
+            check_name("the model's name", self.name)
 
 
 @dataclass(frozen=True)
@@ -304,6 +370,8 @@ _ANSWERS: tuple[type[Message], ...] = (
     Statuses,
     Result,
     Acknowledged,
+    LibraryPage,
+    ModelChanged,
     HealthReport,
     MetricsReport,
     Stopping,

@@ -16,6 +16,7 @@ from bitpuppet_client.schema import (
     check_flag,
     check_job,
     check_keys,
+    check_name,
     check_text,
     check_whole,
     read_object,
@@ -23,6 +24,9 @@ from bitpuppet_client.schema import (
     write_object,
 )
 from bitpuppet_client.status import STATES
+
+ACTIONS = ("pause", "resume", "finish")
+"""What can be done to a training: keep it for later, go on, or end it now with the model that it has."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,65 @@ class Cancel(Message):
 
 
 @dataclass(frozen=True)
+class Steer(Message):
+    """Pause a training, let it go on, or finish it early. Answer: `Statuses` with this job as it is."""
+
+    type: ClassVar[str] = "steer"
+
+    job: str
+    action: str
+    """One of ACTIONS."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when the job is no id or the action unknown."""
+        check_job(self.job)
+        check_choice("action", self.action, ACTIONS)
+
+
+@dataclass(frozen=True)
+class Library(Message):
+    """What models and character sets there are, one page of models. Answer: `LibraryPage`."""
+
+    type: ClassVar[str] = "library"
+
+    after: str | None = None
+    """`LibraryPage.after` of the page before; None for the first page."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when `after` is no name."""
+        if self.after is not None:
+            check_name("after", self.after)
+
+
+@dataclass(frozen=True)
+class RenameModel(Message):
+    """Give one of the user's own models another name. Answer: `ModelChanged`."""
+
+    type: ClassVar[str] = "rename_model"
+
+    name: str
+    to: str
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when either is no name."""
+        check_name("name", self.name)
+        check_name("to", self.to)
+
+
+@dataclass(frozen=True)
+class DeleteModel(Message):
+    """Remove one of the user's own models, for ever. Answer: `ModelChanged`."""
+
+    type: ClassVar[str] = "delete_model"
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when it is no name."""
+        check_name("name", self.name)
+
+
+@dataclass(frozen=True)
 class Health(Message):
     """Is all well? Answer: `HealthReport`."""
 
@@ -210,7 +273,19 @@ class Shutdown(Message):
         check_flag("finish", self.finish)
 
 
-CONTROL_REQUESTS: tuple[type[Message], ...] = (Hello, Status, ListJobs, Cancel, Health, Metrics, Shutdown)
+CONTROL_REQUESTS: tuple[type[Message], ...] = (
+    Hello,
+    Status,
+    ListJobs,
+    Cancel,
+    Steer,
+    Library,
+    RenameModel,
+    DeleteModel,
+    Health,
+    Metrics,
+    Shutdown,
+)
 """What the control channel answers, also while the device is busy and pixels are on the way."""
 JOB_REQUESTS: tuple[type[Message], ...] = (Hello, Submit, Watch, Fetch, Acknowledge)
 """What the jobs channel answers."""

@@ -15,9 +15,11 @@ from bitpuppet_client.schema import (
     check_whole,
 )
 
-STATES = ("queued", "running", "done", "failed", "cancelled")
+STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
+"""A job is paused when somebody paused it; only trainings can be."""
 FINAL_STATES = ("done", "failed", "cancelled")
 """A job that is in one of these stays there."""
+_MOST_LOSS = 1e30
 _LAST_SECOND = 1e11
 """Unix seconds of the year 5138: what is later was given in another unit."""
 
@@ -65,6 +67,10 @@ class JobStatus:
     """Whether `fetch` will give a result."""
     error: JobError | None = None
     """Why it failed; None in every other state."""
+    loss: float | None = None
+    """Of a training, on what it learns from; None before its first step, and for all other jobs."""
+    held_out: float | None = None
+    """Of a training: share of the pixels of animations that it does not learn from which it draws exactly right."""
 
     def __post_init__(self) -> None:
         """Raise ParameterError for a value out of its range, or an error that does not go with the state."""
@@ -82,6 +88,8 @@ class JobStatus:
         check_number("eta_seconds", self.eta_seconds, 0, _LAST_SECOND, optional=True)
         check_whole("attempts", self.attempts, 0, MAX_REQUEST)
         check_flag("has_result", self.has_result)
+        check_number("loss", self.loss, -_MOST_LOSS, _MOST_LOSS, optional=True)
+        check_number("held_out", self.held_out, 0, 1, optional=True)
         if self.error is None:
             check_choice("state without an error", self.state, tuple(state for state in STATES if state != "failed"))
         else:

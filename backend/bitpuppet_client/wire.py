@@ -88,12 +88,52 @@ def decode_request(frames: Sequence[Buffer]) -> Packet:
         ProtocolError: with `code` and `request`, all that an error reply needs; VersionError, LimitError and
             ParameterError are kinds of it.
     """
-    return _decode(frames, REQUESTS, "this client", "the backend")
+    return decode_message(frames, REQUESTS, "this client", "the backend")
 
 
 def decode_reply(frames: Sequence[Buffer]) -> Packet:
     """Read what the server sent; otherwise as `decode_request`."""
-    return _decode(frames, REPLIES, "the backend", "this client")
+    return decode_message(frames, REPLIES, "the backend", "this client")
+
+
+def decode_message(frames: Sequence[Buffer], kinds: Mapping[str, type[Message]], them: str, us: str) -> Packet:
+    """Read one of certain kinds of messages; otherwise as `decode_request`, which says what clients send.
+
+    Args:
+        frames: the header, and the bytes of each array.
+        kinds: by the header's `type`.
+        them: who sent it, such as "the backend", for messages.
+        us: who we are.
+    """
+    if not frames:
+        raise ProtocolError("a message without frames; send a header")
+    if len(frames) - 1 > MAX_PARTS:
+        raise LimitError(f"{len(frames) - 1} payload parts, the limit is {MAX_PARTS}; send fewer")
+    payload = [memoryview(frame).cast("B") for frame in frames[1:]]
+    first = memoryview(frames[0])
+    if first.nbytes > MAX_HEADER_BYTES:  # before it is copied
+        raise LimitError(f"the header has {first.nbytes} bytes, the limit is {MAX_HEADER_BYTES}; send less at once")
+    header = parse_header(bytes(first))
+    number = header.get("request")
+    request = number if type(number) is int and 0 <= number <= MAX_REQUEST else 0
+    check_version(header.get("protocol"), them, us, request)
+    try:
+        check_keys(header, _KEYS, "the header")
+        if type(number) is not int or number != request:
+            raise ProtocolError(f"the header's request is no whole number from 0 to {MAX_REQUEST}; count messages")
+        name = header["type"]
+        if not isinstance(name, str) or name not in kinds:
+            told = repr(shorten(name, 40)) if isinstance(name, str) else "no text"
+            raise ProtocolError(
+                f"the message's type is {told}, {us} reads {', '.join(kinds)}; see docs/protocol.md",
+                "unknown_type",
+            )
+        _check_amount(payload)
+        parts = _read_parts(header["parts"], payload)
+        return Packet(kinds[name].from_body(header["body"], parts), request)
+    except ProtocolError as error:
+        error.request = request
+        raise
 
 
 def digest(submit: Submit) -> str:
@@ -129,38 +169,6 @@ def check_version(theirs: object, them: str, us: str, request: int = 0) -> None:
             theirs,
             request,
         )
-
-
-def _decode(frames: Sequence[Buffer], kinds: Mapping[str, type[Message]], them: str, us: str) -> Packet:
-    if not frames:
-        raise ProtocolError("a message without frames; send a header")
-    if len(frames) - 1 > MAX_PARTS:
-        raise LimitError(f"{len(frames) - 1} payload parts, the limit is {MAX_PARTS}; send fewer")
-    payload = [memoryview(frame).cast("B") for frame in frames[1:]]
-    first = memoryview(frames[0])
-    if first.nbytes > MAX_HEADER_BYTES:  # before it is copied
-        raise LimitError(f"the header has {first.nbytes} bytes, the limit is {MAX_HEADER_BYTES}; send less at once")
-    header = parse_header(bytes(first))
-    number = header.get("request")
-    request = number if type(number) is int and 0 <= number <= MAX_REQUEST else 0
-    check_version(header.get("protocol"), them, us, request)
-    try:
-        check_keys(header, _KEYS, "the header")
-        if type(number) is not int or number != request:
-            raise ProtocolError(f"the header's request is no whole number from 0 to {MAX_REQUEST}; count messages")
-        name = header["type"]
-        if not isinstance(name, str) or name not in kinds:
-            told = repr(shorten(name, 40)) if isinstance(name, str) else "no text"
-            raise ProtocolError(
-                f"the message's type is {told}, {us} reads {', '.join(kinds)}; see docs/protocol.md",
-                "unknown_type",
-            )
-        _check_amount(payload)
-        parts = _read_parts(header["parts"], payload)
-        return Packet(kinds[name].from_body(header["body"], parts), request)
-    except ProtocolError as error:
-        error.request = request
-        raise
 
 
 def _read_parts(specs: object, payload: list[memoryview]) -> Parts:

@@ -11,7 +11,13 @@ from bitpuppet_addon.core.errors import ArtError
 from bitpuppet_addon.core.files import check_folder, write_files
 from bitpuppet_addon.core.records import KINDS, JobRecord, SheetRecord, read_record, read_seed
 from bitpuppet_addon.core.sheets import SheetSettings
-from bitpuppet_addon.core.texts import describe_progress, describe_time, make_file_name, name_result
+from bitpuppet_addon.core.texts import (
+    describe_briefly,
+    describe_progress,
+    describe_time,
+    make_file_name,
+    name_result,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +34,13 @@ def test_progress_says_where_a_job_is() -> None:
     assert describe_progress("queued", 0, 0, 2, -1) == "Queued, 2 ahead"
     assert describe_progress("running", 2, 4, -1, 3.2) == "Step 2 of 4, 3 s left"
     assert describe_progress("running", 0, 0, -1, -1) == "Preparing"
+
+
+def test_progress_fits_into_a_narrow_list() -> None:
+    assert describe_briefly("queued", 0, 0, 2, -1) == "Queued, 2 ahead"
+    assert describe_briefly("running", 0, 0, -1, -1) == "Preparing"
+    assert describe_briefly("running", 1, 4, -1, -1) == "1 of 4"
+    assert describe_briefly("running", 1, 4, -1, 141) == "1 of 4, 2 min 21 s"
 
 
 def test_results_are_named_after_who_and_what() -> None:

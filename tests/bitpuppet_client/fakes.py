@@ -174,6 +174,14 @@ class FakeServer:
                 return self._list(message)
             case messages.Health():
                 return messages.HealthReport("ready")
+            case messages.Steer() if message.job in self.jobs:
+                return self._tell((message.job,))
+            case messages.Library():
+                return self._list_models(message)
+            case messages.RenameModel():
+                return messages.ModelChanged(message.to)
+            case messages.DeleteModel():
+                return messages.ModelChanged(None)
             case messages.Metrics():
                 return messages.MetricsReport({"queued": 0, "devices": ("cpu",)})
             case messages.Shutdown():
@@ -184,7 +192,7 @@ class FakeServer:
                     return messages.Error("not_finished", "the job goes on; wait for it", message.job)
                 self.jobs.pop(message.job, None)
                 return messages.Acknowledged(message.job)
-            case messages.Fetch() | messages.Cancel() if message.job not in self.jobs:
+            case messages.Fetch() | messages.Cancel() | messages.Steer() if message.job not in self.jobs:
                 return messages.Error("unknown_job", "no such job; submit it again", message.job)
             case messages.Cancel():
                 record = self.jobs[message.job]
@@ -225,6 +233,14 @@ class FakeServer:
         page = tuple(found[start : start + message.limit])
         end = start + len(page)
         return messages.Statuses(self.instance, page, after=str(end) if end < len(found) else None)
+
+    def _list_models(self, message: messages.Library) -> messages.LibraryPage:
+        """Three models, one a page."""
+        names = ["a", "b", "c"]
+        at = names.index(message.after) + 1 if message.after is not None else 0
+        model = messages.ModelInfo(names[at], "sprite64", "0123456789abcdef", 64)
+        card = messages.ModelCard(model, 9, 1.0, True, {"steps": 3})
+        return messages.LibraryPage((card,), ("knights",), names[at] if at < 2 else None)
 
     def _advance(self, work: zmq.Socket[bytes]) -> None:
         """One step of each job, unless held."""

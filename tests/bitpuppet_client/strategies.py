@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 import numpy as np
@@ -71,29 +70,24 @@ DECODE = st.builds(jobs.DecodeParams, **DRAWING)
 WHOLE = st.one_of(RETARGET, EXTEND, TOKENS, ENCODE, DECODE)
 
 
-@st.composite
-def train_params(draw: st.DrawFn) -> jobs.TrainParams:
-    """A small character set; each clip has its own part."""
-    sizes = draw(st.lists(st.integers(2, 4), min_size=1, max_size=3))
-    letters = iter(string.ascii_lowercase)
-    characters = tuple(
-        jobs.TrainCharacter(draw(NAME), tuple(jobs.TrainClip(draw(NAME), next(letters)) for _ in range(size)))
-        for size in sizes
-    )
-    minutes = draw(st.none() | st.integers(1, 60))
-    return jobs.TrainParams(draw(NAME), characters, draw(NAME), draw(STEPS), minutes, draw(SEED))
+LENGTHS = st.tuples(STEPS, st.none()) | st.tuples(st.none(), st.integers(1, 60))
+TRAIN = st.builds(
+    lambda name, characters, base, length, seed: jobs.TrainParams(name, characters, base, *length, seed),
+    NAME,
+    NAME,
+    NAME,
+    LENGTHS,
+    SEED,
+)
 
 
 @st.composite
 def submits(draw: st.DrawFn) -> messages.Submit:
     """Any job with its arrays."""
-    params = draw(st.one_of(WHOLE, train_params()))
-    if isinstance(params, jobs.TrainParams):
-        parts = {name: draw(frames()) for name in params.list_parts()}
-    else:
-        names = list(params.needed)
-        names += [name for name in params.optional if draw(FLAG) or (params.kind == "decode" and name == "content")]
-        parts = {name: draw(PART.get(name, frames())) for name in names}
+    params = draw(st.one_of(WHOLE, TRAIN))
+    names = list(params.needed)
+    names += [name for name in params.optional if draw(FLAG) or (params.kind == "decode" and name == "content")]
+    parts = {name: draw(PART.get(name, frames())) for name in names}
     return messages.Submit(draw(JOB), params, parts, draw(st.integers(0, 9)), draw(FLAG))
 
 
@@ -119,6 +113,8 @@ def statuses(draw: st.DrawFn) -> messages.JobStatus:
         draw(COUNT),
         draw(FLAG),
         error,
+        draw(st.none() | st.floats(-99, 99)),
+        draw(st.none() | st.floats(0, 1)),
     )
 
 
@@ -138,10 +134,12 @@ def previews(draw: st.DrawFn) -> messages.Preview:
     return messages.Preview(draw(JOB), draw(st.integers(0, steps)), steps, {"frames": draw(frames())})
 
 
-STATES = st.lists(st.sampled_from(messages.STATES), max_size=5).map(tuple)
+STATES = st.lists(st.sampled_from(messages.STATES), max_size=6).map(tuple)
 MODEL = st.builds(
     messages.ModelInfo, NAME, NAME, st.from_regex("[0-9a-f]{8,64}", fullmatch=True), st.integers(1, 16_384)
 )
+FACTS = st.dictionaries(NAME, SCALAR.filter(lambda value: not isinstance(value, str)) | st.text("abc", max_size=96))
+CARD = st.builds(messages.ModelCard, MODEL, COUNT, SECONDS, FLAG, FACTS)
 REQUESTS: SearchStrategy[messages.Message] = st.one_of(
     st.builds(messages.Hello, TEXT, TEXT),
     submits(),
@@ -151,6 +149,10 @@ REQUESTS: SearchStrategy[messages.Message] = st.one_of(
     st.builds(messages.Status, JOBS),
     st.builds(messages.ListJobs, STATES, st.integers(1, MAX_JOBS_PER_MESSAGE), st.none() | TEXT),
     st.builds(messages.Cancel, JOB),
+    st.builds(messages.Steer, JOB, st.sampled_from(messages.ACTIONS)),
+    st.builds(messages.Library, st.none() | NAME),
+    st.builds(messages.RenameModel, NAME, NAME),
+    st.builds(messages.DeleteModel, NAME),
     st.just(messages.Health()),
     st.just(messages.Metrics()),
     st.builds(messages.Shutdown, FLAG),
@@ -170,6 +172,13 @@ REPLIES: SearchStrategy[messages.Message] = st.one_of(
     st.builds(messages.Statuses, JOB, st.lists(statuses(), max_size=4).map(tuple), JOBS, st.none() | TEXT),
     results(),
     st.builds(messages.Acknowledged, JOB),
+    st.builds(
+        messages.LibraryPage,
+        st.lists(CARD, max_size=2).map(tuple),
+        st.lists(NAME, max_size=3).map(tuple),
+        st.none() | NAME,
+    ),
+    st.builds(messages.ModelChanged, st.none() | NAME),
     st.builds(messages.HealthReport, st.sampled_from(messages.HEALTH_STATES), st.lists(TEXT, max_size=3).map(tuple)),
     st.builds(messages.MetricsReport, REPORT),
     st.just(messages.Stopping()),

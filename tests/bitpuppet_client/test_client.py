@@ -192,6 +192,28 @@ def test_list_without_end_is_refused(client: Client, server: FakeServer) -> None
         list(client.list_jobs())
 
 
+def test_models_and_sets(client: Client, server: FakeServer) -> None:
+    assert [card.model.name for card in client.list_models()] == ["a", "b", "c"]
+    assert client.list_sets() == ("knights",)
+    client.rename_model("a", "z")
+    client.delete_model("z")
+    assert messages.RenameModel("a", "z") in server.seen and messages.DeleteModel("z") in server.seen
+    with pytest.raises(ParameterError):
+        client.rename_model("a", "../z")
+
+
+def test_steering(client: Client, server: FakeServer) -> None:
+    server.is_held = True
+    params, parts = make_retarget()
+    job = client.submit(params, parts).job
+    assert client.steer(job, "pause").job == job
+    assert messages.Steer(job, "pause") in server.seen
+    with pytest.raises(ParameterError, match="pause, resume, finish"):
+        client.steer(job, "explode")
+    with pytest.raises(RefusedError):
+        client.steer(str(uuid4()), "pause")
+
+
 def test_metrics_and_shutdown(client: Client, server: FakeServer) -> None:
     assert client.read_metrics().values == {"queued": 0, "devices": ("cpu",)}
     client.shut_down(finish=True)

@@ -18,9 +18,8 @@ TOKENS = np.ones((2, 3), np.uint16)
 
 
 def make_train(**changes: Any) -> jobs.TrainParams:
-    """A smallest character set."""
-    clips = (jobs.TrainClip("walk", "a"), jobs.TrainClip("run", "b"))
-    return jobs.TrainParams(**{"name": "mine", "characters": (jobs.TrainCharacter("hero", clips),)} | changes)
+    """A good set of parameters, but for the changes."""
+    return jobs.TrainParams(**{"name": "mine", "characters": "knights"} | changes)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +53,8 @@ def make_train(**changes: Any) -> jobs.TrainParams:
         (jobs.TokensParams, {"model": "a b"}),
         (jobs.EncodeParams, {"model": "a/b"}),
         (jobs.DecodeParams, {"steps": "4"}),
-        (jobs.TrainClip, {"name": "walk", "part": "a/b"}),
-        (jobs.TrainCharacter, {"name": "hero", "clips": (jobs.TrainClip("walk", "a"),)}),
+        (make_train, {"characters": "../knights"}),
+        (make_train, {"steps": 9, "minutes": 9}),
     ],
     ids=str,
 )
@@ -64,19 +63,14 @@ def test_values_out_of_range_are_refused_with_the_remedy(kind: Any, values: dict
         kind(**values)
 
 
-def test_training_needs_characters_of_two_clips_with_their_own_parts() -> None:
-    with pytest.raises(ParameterError, match="empty"):
-        make_train(characters=())
-    twice = jobs.TrainCharacter("other", (jobs.TrainClip("walk", "a"), jobs.TrainClip("run", "c")))
-    with pytest.raises(ParameterError, match="same part"):
-        make_train(characters=(*make_train().characters, twice))
-    for name in ("name", "base"):
+def test_training_knows_names_and_no_frames() -> None:
+    for name in ("name", "base", "characters"):
         with pytest.raises(ParameterError, match=name):
             make_train(**{name: "a/b"})
     with pytest.raises(ParameterError, match="minutes"):
         make_train(minutes=0)
-    jobs.check_parts(make_train(), {"a": make_frames(), "b": make_frames(3, 9)})
-    with pytest.raises(ParameterError, match="'b'"):
+    jobs.check_parts(make_train(), {})
+    with pytest.raises(ParameterError, match="no part 'a'"):
         jobs.check_parts(make_train(), {"a": make_frames()})
 
 
@@ -94,7 +88,6 @@ def test_training_needs_characters_of_two_clips_with_their_own_parts() -> None:
         (jobs.DecodeParams(), {"tokens": TOKENS, "code": CODE}, "palette_lock"),
         (jobs.DecodeParams(), {"tokens": TOKENS.astype(np.uint8), "content": make_frames()}, "uint16"),
         (jobs.DecodeParams(palette_lock=False), {"tokens": TOKENS, "code": CODE.astype(np.float64)}, "float32"),
-        (make_train(), {"a": make_frames(), "b": TOKENS}, "uint8"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -149,7 +142,7 @@ def test_reports_are_small_flat_and_finite(values: Any) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"state": "paused"},
+        {"state": "asleep"},
         {"state": "failed"},
         {"error": messages.JobError("failed", "it did; try again")},
         {"priority": 10},
@@ -161,6 +154,8 @@ def test_reports_are_small_flat_and_finite(values: Any) -> None:
         {"frames": 5000},
         {"eta_seconds": float("inf")},
         {"has_result": 1},
+        {"loss": float("nan")},
+        {"held_out": 1.5},
     ],
     ids=str,
 )

@@ -135,7 +135,7 @@ def test_wrong_values_are_refused_or_still_a_message(message: messages.Message, 
 
 
 @relaxed
-@given(submits(), st.data())
+@given(submits().filter(lambda message: message.parts), st.data())
 def test_truncated_swollen_or_missing_parts_are_refused(message: messages.Submit, data: st.DataObject) -> None:
     header, *parts = (bytes(frame) for frame in wire.encode(message, 7))
     number = data.draw(st.integers(0, len(parts) - 1))
@@ -282,10 +282,18 @@ def test_longest_page_of_statuses_fits_into_a_header() -> None:
     huge = limits.MAX_REQUEST
     status = messages.JobStatus(
         str(uuid4()), "k" * 64, "failed", 9, 1e10 / 3, 1e10 / 3, 1e10 / 3, huge, huge, huge, 4096, 1e10 / 3, huge, True,
-        messages.JobError("c" * 64, worst),
+        messages.JobError("c" * 64, worst), -1e30 / 3, 1 / 3,
     )  # fmt: skip
     page = messages.Statuses(str(uuid4()), (status,) * limits.MAX_JOBS_PER_MESSAGE, after="x" * 64)
     assert len(wire.encode(page, huge)[0]) <= limits.MAX_HEADER_BYTES
+
+
+def test_longest_page_of_models_fits_into_a_header() -> None:
+    facts = {f"{number:02}{'k' * 62}": '"' * limits.MAX_FACT_BYTES for number in range(limits.MAX_CARD_FACTS)}
+    model = messages.ModelInfo("n" * 64, "p" * 64, "0" * 64, limits.MAX_SIDE)
+    card = messages.ModelCard(model, limits.MAX_REQUEST, 1e10 / 3, False, facts)
+    page = messages.LibraryPage((card,) * limits.MAX_CARDS_PER_MESSAGE, ("s" * 64,) * limits.MAX_MODELS, "n" * 64)
+    assert len(wire.encode(page, limits.MAX_REQUEST)[0]) <= limits.MAX_HEADER_BYTES
 
 
 def test_other_versions_are_told_which_side_to_update() -> None:

@@ -6,7 +6,7 @@ The real backend is tried by the tests of the installed extension.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,69 +14,7 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: run tools/test_extension.py")
-
-
-class PlayedLink:
-    """What the add-on sees of its link; the test says what the backend answers."""
-
-    state, message, models, welcome = "connected", "", (), None
-
-    def __init__(self) -> None:
-        from bitpuppet_client import errors, events, jobs, replies, status  # late: the zip brings it
-
-        self.errors, self.events, self.wire, self.replies, self.status = errors, events, jobs, replies, status
-        self.asked: dict[str, tuple[Any, dict[str, np.ndarray]]] = {}
-        self.callbacks: dict[str, Callable[[Any], None]] = {}
-        self.attached: list[str] = []
-        self.acknowledged: list[str] = []
-        self.is_missing = False
-
-    @property
-    def jobs(self) -> tuple[str, ...]:
-        return tuple(self.callbacks)
-
-    def submit(self, params: Any, parts: Any, on_event: Any, *, job: str, previews: bool) -> str:
-        if self.is_missing:
-            raise self.errors.NotRunningError("The backend is not installed yet; install it in the preferences")
-        self.wire.check_parts(params, parts)
-        self.asked[job] = params, {name: np.array(part) for name, part in parts.items()}
-        self.callbacks[job] = on_event
-        return job
-
-    def attach(self, job: str, on_event: Any, *, previews: bool) -> None:
-        self.attached.append(job)
-        self.callbacks[job] = on_event
-
-    def cancel(self, job: str) -> None:
-        self.fail(job, "cancelled", "cancelled")
-
-    def acknowledge(self, job: str) -> None:
-        self.acknowledged.append(job)
-
-    def forget(self, job: str) -> None:
-        self.callbacks.pop(job, None)
-
-    def run(self, work: Callable[[], Any], on_done: Callable[[Any, Exception | None], None]) -> None:
-        try:
-            result = work()
-        except Exception as error:
-            on_done(None, error)
-        else:
-            on_done(result, None)
-
-    def update(self, job: str, **values: Any) -> None:
-        status = self.status.JobStatus(job, "retarget", "running", 5, 1.0, **values)
-        self.callbacks[job](self.events.Updated(status))
-
-    def preview(self, job: str, frames: np.ndarray) -> None:
-        self.callbacks[job](self.events.Previewed(self.replies.Preview(job, 2, 4, {"frames": frames})))
-
-    def finish(self, job: str, parts: dict[str, np.ndarray], **report: Any) -> None:
-        kind = self.asked[job][0].kind if job in self.asked else "retarget"
-        self.callbacks.pop(job)(self.events.Finished(self.replies.Result(job, kind, report, parts)))
-
-    def fail(self, job: str, code: str, message: str) -> None:
-        self.callbacks.pop(job)(self.events.Failed(job, code, message))
+from .played import PlayedLink  # noqa: E402 - it needs bpy
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The page in Blender's preferences, drawn onto a layout that is played: names that do not exist are found here."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,42 +7,7 @@ import pytest
 from .conftest import Extension
 
 bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: run tools/test_extension.py")
-
-
-class PlayedLayout:
-    """What a page draws on; refuses icons, properties and operators that Blender does not know."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.operators: list[str] = []
-
-    def label(self, *, text: str, icon: str = "NONE") -> None:
-        check_icon(icon)
-        self.texts.append(text)
-
-    def prop(self, data: Any, name: str, *, expand: bool = False) -> None:
-        assert name in getattr(data, "real", data).bl_rna.properties
-        self.texts.append(name)
-
-    def operator(self, name: str, *, text: str | None = None, icon: str = "NONE") -> Any:
-        check_icon(icon)
-        category, _, operator = name.partition(".")
-        kind = getattr(getattr(bpy.ops, category), operator).get_rna_type()
-        self.operators.append(name)
-        self.texts.append(kind.name if text is None else text)
-        return SimpleNamespace()
-
-    def progress(self, *, factor: float, text: str) -> None:
-        assert 0 <= factor <= 1
-        self.texts.append(text)
-
-    def row(self, *, align: bool = False) -> "PlayedLayout":
-        return self
-
-    column = row
-
-    def box(self) -> "PlayedLayout":
-        return self
+from .played import PlayedLayout  # noqa: E402 - it needs bpy
 
 
 class Page:
@@ -54,10 +18,6 @@ class Page:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
-
-
-def check_icon(name: str) -> None:
-    assert name in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
 
 
 def draw(extension: Extension) -> PlayedLayout:
@@ -84,6 +44,7 @@ def test_first_page_offers_the_installation(extension: Extension, page: Any) -> 
     assert layout.operators[0] == "bitpuppet.install_backend" and "Install Backend" in layout.texts
     assert any("not installed" in text for text in layout.texts)
     assert any("may not go online" in text for text in layout.texts) != bpy.app.online_access
+    assert ("use_online_access" in layout.texts) != (bpy.app.online_access or bpy.app.online_access_override)
 
 
 def test_failure_offers_another_try(extension: Extension, page: Any) -> None:

@@ -158,6 +158,20 @@ def test_a_model_that_chooses_colours_keeps_them_without_the_palette_lock(
     assert {tuple(colour) for colour in collect_palette(frames)} <= own
 
 
+def test_another_palette_is_kept_to(bitpuppet: Bitpuppet, folder: Path, model: tuple[str, ...]) -> None:
+    (folder / "grey.hex").write_text("202020\n808080\nf0f0f0\n")
+    for palette in ("3", "grey.hex"):
+        ran = bitpuppet(*JOB, "--out", "out.png", "--palette", palette, "--steps", 1, "--json", *model)
+        assert ran.status == 0, ran.err
+        assert json.loads(ran.out)["palette_size"] == 3
+        shown = collect_palette(read_strip(folder / "out.png", CONTENT_SIZE, CONTENT_SIZE))
+        assert len(shown) <= 3
+    assert (shown[:, 0] == shown[:, 2]).all()
+    assert bitpuppet(*JOB, "--out", "out.png", "--palette", "0", *model).status == 2
+    ran = bitpuppet(*JOB, "--out", "out.png", "--palette", "missing.gpl", *model)
+    assert (ran.status, ran.err) == (1, "error: missing.gpl does not exist; check the name and the folder\n")
+
+
 @pytest.mark.parametrize("name", ["with space", "ünï-好", "[red]bold[/red]", ":smile:", "-dash", "100%", "'quoted\""])
 def test_names_are_printed_as_they_are(bitpuppet: Bitpuppet, folder: Path, model: tuple[str, ...], name: str) -> None:
     if os.name == "nt" and set(name) & set(':"'):

@@ -37,6 +37,9 @@ def test_a_run_writes_weights_and_can_go_on(tmp_path: Path) -> None:
         (["train", "tiny", "--puppets-only", "--resume"], "checkpoint"),
         (["train", "tiny", "--puppets-only", "--start-from", "no.safetensors"], "no.safetensors"),
         (["train", "tiny", "--data", "nowhere"], "nowhere"),
+        (["train", "--from", "sprite64", "nobody"], "nobody"),
+        (["train", "--from", "sprite64", "set", "--minutes", "0"], "--minutes is 0"),
+        (["train", "--from", "no.safetensors", "set"], "no.safetensors"),
     ],
 )
 def test_mistakes_are_named(options: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +47,44 @@ def test_mistakes_are_named(options: list[str], message: str, tmp_path: Path, mo
     result = CliRunner().invoke(app, options)
     assert isinstance(result.exception, BitpuppetError)
     assert message in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["train", "--from", "nothing", "set"], "no such preset"),
+        (["train", "--from", "sprite64", "set", "--temporal"], "--temporal"),
+        (["train", "tiny", "--minutes", "3"], "--from"),
+    ],
+)
+def test_options_that_do_not_go_together_are_bad_usage(options: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 2 and message in result.output
+
+
+def test_a_base_learns_a_set_and_goes_on(tmp_path: Path) -> None:
+    import torch
+
+    from bitpuppet.data.puppets import Motion, draw_clip, make_puppet
+    from bitpuppet.model.bcd import BitrateControlledDiffusion
+    from bitpuppet.model.preset import PRESETS
+    from bitpuppet.model.weights import save_weights
+    from bitpuppet.sprites import write_strip
+
+    for seed in (1, 2):
+        puppet = make_puppet(seed, plan="biped", size=24)
+        folder = tmp_path / "duo" / f"puppet{seed}"
+        folder.mkdir(parents=True)
+        for animation, direction in (("walk", "down"), ("attack", "left")):
+            write_strip(draw_clip(puppet, Motion(animation, direction), 3), folder / f"{animation}_24x24.png")
+    torch.manual_seed(0)
+    weights = tmp_path / "base.safetensors"
+    save_weights(weights, BitrateControlledDiffusion(PRESETS["tiny"]).state_dict(), PRESETS["tiny"], {})
+    run = ["train", "--from", str(weights), str(tmp_path / "duo"), "--out", str(tmp_path / "run"), "--cpu"]
+    run += ["--puppets-only", "--steps", "2", "--pairs", "1"]
+    first = CliRunner().invoke(app, run)
+    assert first.exit_code == 0, first.output
+    assert "duo.safetensors: done after 2 steps" in first.output and "about" in first.output
+    again = CliRunner().invoke(app, run)
+    assert isinstance(again.exception, BitpuppetError) and "--resume" in str(again.exception)
+    assert CliRunner().invoke(app, [*run, "--resume"]).exit_code == 0

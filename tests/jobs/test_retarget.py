@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from bitpuppet.data.puppets import draw_clip, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs import retarget as job_module
+from bitpuppet.jobs.pixels import PixelOptions
 from bitpuppet.jobs.retarget import (
     RetargetJob,
     check_numbers,
     finish,
-    parse_frame,
-    parse_rows,
     perform,
     place_motion,
     prepare,
     run_retarget,
 )
-from bitpuppet.sprites import MAX_FRAMES, enlarge_frames, read_clip, write_frames, write_strip
+from bitpuppet.sprites import MAX_FRAMES, VIDEO_OPTIONS, Videos, enlarge_frames, read_clip, write_frames, write_strip
+from bitpuppet.sprites.ranges import parse_frame, parse_rows
 
 from .fakes import FakeEngine
 
@@ -65,7 +65,16 @@ def test_numbers_outside_their_limits_are_refused(seed: int, steps: int | None) 
 
 
 def test_keys_of_a_jobs_file_are_the_fields_of_a_job() -> None:
-    assert list(job_module._KINDS) == [field.name for field in fields(RetargetJob)]
+    keys = set(job_module._KINDS) - set(VIDEO_OPTIONS) - set(job_module._PIXELS)
+    assert keys | {"videos", "pixels"} == {field.name for field in fields(RetargetJob)}
+
+
+def test_a_line_of_jobs_says_what_to_take_of_videos() -> None:
+    line = {"content": "a.mp4", "motion": "b.webm", "out": "c.png", "fps": 12, "size": 64, "content-video": "range=0-2"}
+    job = RetargetJob.from_json(json.dumps(line))
+    assert job.videos == Videos.parse(fps="12", size="64", content_video="range=0-2")
+    with pytest.raises(BitpuppetError, match="fps is True, it must be a text"):
+        RetargetJob.from_json(json.dumps(line | {"fps": True}))
 
 
 def test_engine_is_given_both_clips_on_its_canvas(job: RetargetJob, hero: Frames, actor: Frames) -> None:
@@ -136,7 +145,9 @@ def test_palette_lock_holds_whatever_the_model_draws(seed: int) -> None:
     content[0, 4:18, 5:15, :3] = rng.integers(0, 256, (5, 3), dtype=np.uint8)[rng.integers(0, 5, (14, 10))]
     content[0, 4:18, 5:15, 3] = 255
     placed, anchor = job_module.place_clip(content, CANVAS)
-    prepared = job_module.Prepared(placed, placed, job_module.collect_palette(placed), anchor, 2, (24, 20))
+    steps = PixelOptions(orphans=False, patterns=False).resolve()
+    palette = job_module.collect_palette(placed)
+    prepared = job_module.Prepared(placed, placed, palette, anchor, 2, (24, 20), steps=steps)
     wild = rng.uniform(-40, 300, (3, CANVAS, CANVAS, 4)).astype(np.float32)
     frames, cut = finish(prepared, wild, palette_lock=True)
     assert frames.shape == (3, 40, 48, 4)

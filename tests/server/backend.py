@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -73,6 +74,7 @@ class Backend:
     def spawn(self, **settings: Any) -> subprocess.Popen[str]:
         """Start a server and do not wait."""
         paths = {"endpoint": self.endpoint_path, "store": self.store, "models": self.folder / "models"}
+        paths["sets"] = self.folder / "sets"
         own: dict[str, Any] = {"parent": os.getpid()}  # a test run that is killed leaves no servers behind
         values = own | {name: str(path) for name, path in paths.items()} | self.settings | settings
         source = str(Path(bitpuppet.__file__).parents[1])
@@ -120,6 +122,15 @@ class Backend:
         """The process of the worker."""
         assert self.process is not None
         return wait_for(lambda: psutil.Process(self.process.pid).children(), "a worker")[0]
+
+    def find_process(self, program: str) -> psutil.Process | None:
+        """A child of the server that runs a certain program, if there is one."""
+        assert self.process is not None
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):  # a zombie has no command line
+                if program in " ".join(child.cmdline()):
+                    return child
+        return None
 
     def kill(self) -> None:
         """Kill the server as the system does, and wait until its worker is gone as well."""

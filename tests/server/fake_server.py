@@ -14,6 +14,7 @@ from bitpuppet.server.settings import Settings
 from bitpuppet_client.messages import ServerLimits
 
 WORKER = (sys.executable, "-P", str(Path(__file__).with_name("fake_worker.py")))
+TRAINER = (sys.executable, "-P", str(Path(__file__).with_name("fake_trainer.py")))
 
 
 class JumpingClock(Clock):
@@ -28,7 +29,7 @@ class JumpingClock(Clock):
 
 
 def make_settings(values: dict[str, Any]) -> Settings:
-    for name in ("endpoint", "store", "models"):
+    for name in ("endpoint", "store", "models", "sets"):
         values[name] = Path(values[name])
     if "limits" in values:
         values["limits"] = ServerLimits(**values["limits"])
@@ -41,14 +42,14 @@ def make_settings(values: dict[str, Any]) -> Settings:
 def main() -> int:
     values = json.loads(sys.argv[1])
     clock = JumpingClock() if values.pop("jumping", False) else Clock()
-    worker = tuple(values.pop("worker", WORKER))
+    commands = {"worker_command": tuple(values.pop("worker", WORKER)), "trainer_command": TRAINER}
     limit = values.pop("file_bytes", None)
     if limit is not None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        serve(make_settings(values), tell=lambda line: print(line, flush=True), clock=clock, worker_command=worker)
+        serve(make_settings(values), tell=lambda line: print(line, flush=True), clock=clock, **commands)
     except AlreadyRunning as other:
         print(f"already running: {other.pid}", flush=True)
     except BitpuppetError as error:

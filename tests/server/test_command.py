@@ -10,19 +10,26 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 import bitpuppet
+from bitpuppet.jobs.retarget import RetargetJob
+from bitpuppet.sprites import read_clip, write_strip
 from bitpuppet_client.client import Client
 from bitpuppet_client.endpoint import FOLDER_VARIABLE, Endpoint
-from bitpuppet_client.jobs import ExtendParams, RetargetParams, TokensParams
+from bitpuppet_client.jobs import ExtendParams, RetargetParams, TokensParams, TrainParams
 from bitpuppet_client.launcher import default_command, ensure_backend
+from bitpuppet_client.messages import Preview
 
-from .backend import SECONDS, Backend, get_status, make_parts, retarget, wait_for
+from . import fake_worker
+from .backend import SECONDS, Backend, get_status, make_art, make_parts, retarget, wait_for
 
 SLOW_SECONDS = 300.0
 """Torch takes its time on a busy machine."""
@@ -33,7 +40,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 def environ(tmp_path: Path) -> dict[str, str]:
     """The environment of a user who has nothing yet."""
     source = str(Path(bitpuppet.__file__).parents[1])
-    own = {FOLDER_VARIABLE: "run", "BITPUPPET_STORE": "store", "BITPUPPET_MODELS": "models"}
+    own = {FOLDER_VARIABLE: "run", "BITPUPPET_STORE": "store", "BITPUPPET_MODELS": "models", "BITPUPPET_SETS": "sets"}
     return os.environ | {"PYTHONPATH": source} | {name: str(tmp_path / folder) for name, folder in own.items()}
 
 
@@ -130,26 +137,97 @@ def test_client_of_the_protocols_page(shared: Backend, tmp_path: Path) -> None:
     assert told["parts"] == [{"name": "frames", "dtype": "uint8", "shape": [4, 16, 16, 4]}]
 
 
-@pytest.mark.slow
-def test_service_draws_what_this_process_draws(environ: dict[str, str], tmp_path: Path) -> None:
-    """One definition of a job: real weights, a real worker, the same bytes."""
+def save_files(folder: Path, content: NDArray[np.uint8], motion: NDArray[np.uint8]) -> RetargetJob:
+    """Two strips, and the job that they are for."""
+    for name, frames in (("content", content), ("motion", motion)):
+        write_strip(frames, folder / f"{name}.png")
+    sizes = [(frames.shape[2], frames.shape[1]) for frames in (content, motion)]
+    job = RetargetJob(folder / "content.png", folder / "motion.png", folder / "alone.png", seed=5)
+    return replace(job, content_frame=sizes[0], motion_frame=sizes[1])
+
+
+def describe_files(job: RetargetJob) -> list[str]:
+    """The same as arguments of the command line."""
+    assert job.content_frame is not None and job.motion_frame is not None
+    sizes = ["{}x{}".format(*job.content_frame), "{}x{}".format(*job.motion_frame)]
+    files = ["--content", str(job.content), "--motion", str(job.motion)]
+    return ["retarget", *files, "--content-frame", sizes[0], "--motion-frame", sizes[1]]
+
+
+def find_server(backend: Backend) -> dict[str, str]:
+    """The environment of a program that is to find this server."""
+    source = str(Path(bitpuppet.__file__).parents[1])
+    return os.environ | {"PYTHONPATH": source, FOLDER_VARIABLE: str(backend.endpoint_path.parent)}
+
+
+def test_retarget_by_a_server(shared: Backend, tmp_path: Path) -> None:
+    content, motion = make_art(1, 48), make_art(3, 32)
+    job = save_files(tmp_path, content, motion)
+    with shared.connect() as client:
+        frames = client.run(RetargetParams(seed=5), {"content": content, "motion": motion}).parts["frames"]
+    ran = run(find_server(shared), *describe_files(job), "--out", str(job.out), "--seed", "5", "--server", "--json")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    report = json.loads(ran.stdout)
+    assert (report["frames"], report["frame"], report["motion_frame"]) == (3, "48x48", "32x32")
+    assert (report["seed"], report["steps"], report["device"], report["model"]) == (5, 4, "cpu", "sprite64")
+    assert set(report["seconds"]) == {"reading", "model", "server", "saving"}
+    np.testing.assert_array_equal(read_clip(job.out, (48, 48)).frames, frames)
+
+
+def test_file_of_jobs_by_a_server(shared: Backend, tmp_path: Path) -> None:
+    job = save_files(tmp_path, make_art(1, 48), make_art(3, 32))
+    line = {"content": str(job.content), "motion": str(job.motion), "content-frame": "48x48", "motion-frame": "32x32"}
+    lines = [line | {"out": str(tmp_path / f"{seed}.png"), "seed": seed} for seed in (1, fake_worker.FAILS, 2)]
+    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    ran = run(find_server(shared), "retarget", "--jobs", str(tmp_path / "jobs.jsonl"), "--server")
+    assert ran.returncode == 1
+    assert "line 2: the server could not do it: the art is no art; draw better art" in ran.stderr
+    assert "2 of 3 jobs done" in ran.stdout
+    assert sorted(path.name for path in tmp_path.glob("?.png")) == ["1.png", "2.png"]
+
+
+def test_server_option_says_what_is_wrong(shared: Backend, environ: dict[str, str], tmp_path: Path) -> None:
+    job = save_files(tmp_path, make_art(1, 48), make_art(3, 32))
+    command = [*describe_files(job), "--out", str(job.out), "--server"]
+    for surroundings, arguments, status, match in (
+        (environ, [], 1, "no backend is running"),
+        (environ, ["--device", "cpu"], 2, "--server goes without --weights and --device"),
+        (find_server(shared), ["--preset", "nobody"], 1, "there are: sprite64"),
+    ):
+        ran = run(surroundings, *command, *arguments)
+        assert (ran.returncode, ran.stdout) == (status, "")
+        assert match in ran.stderr and ran.stderr.startswith("error: ") and ran.stderr.count("\n") == 1
+    assert not job.out.exists()
+
+
+def save_random_model(path: Path) -> None:
+    """Weights of the preset `tiny` that have learnt nothing, and yet draw something."""
     import torch
 
-    from bitpuppet.data.puppets import draw_clip, make_puppet
     from bitpuppet.model.bcd import BitrateControlledDiffusion
     from bitpuppet.model.preset import PRESETS
     from bitpuppet.model.weights import save_weights
-    from bitpuppet.server.engines import load
-    from bitpuppet.server.models import ModelFolder
-    from bitpuppet.server.tasks import run_task
 
-    (tmp_path / "models").mkdir()
+    path.parent.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     state = BitrateControlledDiffusion(PRESETS["tiny"]).state_dict()
     for tensor in state.values():
         if tensor.is_floating_point() and not tensor.any():
             tensor.normal_(std=0.5)  # what starts at zero draws nothing
-    save_weights(tmp_path / "models" / "mine.safetensors", state, PRESETS["tiny"], {})
+    save_weights(path, state, PRESETS["tiny"], {})
+
+
+@pytest.mark.slow
+def test_service_draws_what_this_process_draws(environ: dict[str, str], tmp_path: Path) -> None:
+    """One definition of a job: real weights, a real worker, the same bytes."""
+    from bitpuppet.data.puppets import draw_clip, make_puppet
+    from bitpuppet.jobs.retarget import run_retarget
+    from bitpuppet.model.preset import PRESETS
+    from bitpuppet.server.engines import load
+    from bitpuppet.server.models import ModelFolder
+    from bitpuppet.server.tasks import run_task
+
+    save_random_model(tmp_path / "models" / "mine.safetensors")
     hero, actor = make_puppet(3, size=48), make_puppet(8, size=32)
     parts = {"content": draw_clip(hero, hero.motions[0], 3), "motion": draw_clip(actor, actor.motions[1], 4)}
     model = load(ModelFolder(tmp_path / "models").find("mine"), "cpu")
@@ -162,6 +240,12 @@ def test_service_draws_what_this_process_draws(environ: dict[str, str], tmp_path
         assert result.report["fingerprint"] == model.fingerprint
         assert len(previews) == PRESETS["tiny"].steps
         assert previews[-1].parts["frames"].shape == (4, 48, 48, 4)
+        job = save_files(tmp_path, parts["content"], parts["motion"])
+        run_retarget(model.engine, job, 64)
+        ran = run(environ, *describe_files(job), "--out", str(tmp_path / "served.png"), "--seed", "5", "--server",
+                  "--preset", "mine")  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert (tmp_path / "served.png").read_bytes() == job.out.read_bytes()
         tokens = client.run(TokensParams(model="mine"), {"motion": parts["motion"]}).parts["tokens"]
         np.testing.assert_array_equal(
             tokens, run_task(model, TokensParams(model="mine"), parts, lambda *_: None).parts["tokens"]
@@ -193,6 +277,44 @@ def test_cancel_of_a_real_sampling_stops_within_a_step(environ: dict[str, str]) 
         client.cancel(job)
         assert client.wait(job, SLOW_SECONDS).state == "cancelled"
         assert time.monotonic() - asked < 3 * step_seconds + 1.0
+
+
+@pytest.mark.slow
+def test_training_leaves_a_model_that_draws(environ: dict[str, str], tmp_path: Path) -> None:
+    """The real fine-tuning, with a pause in the middle."""
+    from bitpuppet.data.puppets import draw_clip, make_puppet
+
+    save_random_model(tmp_path / "models" / "base.safetensors")
+    for seed in (3, 8):
+        puppet = make_puppet(seed, size=32)
+        folder = tmp_path / "sets" / "puppets" / f"puppet-{seed}"
+        folder.mkdir(parents=True)
+        for number, motion in enumerate(puppet.motions[:3]):
+            frames = draw_clip(puppet, motion, 3)
+            strip = np.concatenate(list(frames), axis=1)
+            Image.fromarray(strip).save(folder / f"motion-{number}_{frames.shape[2]}x{frames.shape[1]}.png")
+    own = {"BITPUPPET_SETS": str(tmp_path / "sets"), "BITPUPPET_DATA": str(tmp_path / "no data")}
+    with serve(environ | own, "--device", "cpu") as endpoint, Client(endpoint, timeout=SLOW_SECONDS) as client:
+        job = client.submit(TrainParams("mine", "puppets", base="base", steps=40), {}, previews=True).job
+        wait_for(lambda: (s := get_status(client, job)).step > 0 or s.is_final, "the first step", SLOW_SECONDS)
+        client.steer(job, "pause")
+        wait_for(lambda: get_status(client, job).state != "running", "the pause", SLOW_SECONDS)
+        paused = get_status(client, job)
+        assert (paused.state, paused.error) == ("paused", None)
+        client.steer(job, "resume")
+        wait_for(lambda: (s := get_status(client, job)).held_out is not None or s.is_final, "a look", SLOW_SECONDS)
+        client.steer(job, "finish")
+        samples: list[Preview] = []
+        status = client.wait(job, SLOW_SECONDS, preview=samples.append)
+        assert (status.state, status.error) == ("done", None) and paused.step < status.step < 40
+        report = client.fetch(job).report
+        assert report["ended"] == "stopped" and 0 <= float(report["held_out"]) <= 1  # type: ignore[arg-type]
+        assert all(sample.parts["frames"].shape[3] == 4 for sample in samples)
+        (card,) = (card for card in client.list_models() if card.model.name == "mine")
+        assert card.own and card.facts["set_name"] == "puppets" and card.facts["base"] == "tiny"
+        puppet = make_puppet(3, size=32)
+        parts = {"content": draw_clip(puppet, puppet.motions[0], 3), "motion": draw_clip(puppet, puppet.motions[1], 2)}
+        assert client.run(RetargetParams(model="mine"), parts).report["fingerprint"] == card.model.fingerprint
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def submit_running(client: Client, seed: int, steps: int = 100) -> str:
 
 def test_worker_killed_in_mid_job(slow: Backend) -> None:
     with slow.connect() as client:
-        job = submit_running(client, 11, steps=20)
+        job = submit_running(client, 11, steps=60)
         worker = slow.find_worker()
         worker.kill()
         wait_for(lambda: get_status(client, job).attempts == 2, "the second run")
@@ -83,9 +83,10 @@ def test_broker_killed_in_mid_queue(slow: Backend) -> None:
     with slow.connect() as client:
         finished = client.submit(retarget(1, steps=1), make_parts()).job
         client.wait(finished, SECONDS)
-        running = submit_running(client, 2, steps=15)
+        running = submit_running(client, 2, steps=100)
         waiting = [client.submit(retarget(seed, steps=1), make_parts(3)).job for seed in (3, 4)]
     slow.kill()
+    slow.environ[fake_worker.STEP_SECONDS] = "0"
     slow.start()
     with slow.connect() as client:
         assert read_seed(client.fetch(finished)) == 1
@@ -119,7 +120,7 @@ with Client(read_endpoint(Path({str(slow.endpoint_path)!r})), timeout=60.0) as c
 
 
 def test_worker_that_hangs_is_ended(backend: Backend) -> None:
-    backend.start(stall_seconds=0.5, restart_seconds=0.05)
+    backend.start(stall_seconds=3.0, restart_seconds=0.05)
     with backend.connect() as client:
         with pytest.raises(JobFailedError) as caught:
             client.run(retarget(fake_worker.HANGS), make_parts())

@@ -6,9 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from bitpuppet.server.models import ModelFolder
+from bitpuppet.model.preset import PRESETS
+from bitpuppet.server.models import ModelFolder, SetFolder
 from bitpuppet.server.queue import find_positions, order_jobs, pick_batch
 from bitpuppet.server.record import Job
 from bitpuppet.server.refusal import Refusal
@@ -41,7 +44,9 @@ def test_order_is_priority_then_submission() -> None:
         make_job("last", 0, priority=0),
         make_job("done", 4, state="done"),
     ]
-    ordered = order_jobs(jobs)
+    jobs.append(make_job("training", 1, kind="train"))
+    ordered = [job for job in order_jobs(jobs) if not job.is_training]
+    assert find_positions(order_jobs(jobs))["training"] == 0
     assert [job.id for job in ordered] == ["first", "a", "b", "c", "last"]
     assert find_positions(ordered)["b"] == 2
 
@@ -103,6 +108,49 @@ def test_models_are_found_by_name(folder: ModelFolder) -> None:
     with pytest.raises(Refusal, match="there are: mine, sprite64") as caught:
         folder.find("other")
     assert caught.value.code == "unknown_model"
+
+
+def test_cards_tell_what_the_header_says_and_stay_short(folder: ModelFolder, tmp_path: Path) -> None:
+    card = {"base": "sprite64", "characters": ["a", "b"], "steps": 9, "set_name": "x" * 500, "odd": {"deep": 1}}
+    card |= {"figures": {"before": float("nan"), "best": 0.5}}
+    card |= {f"more{number}": number for number in range(99)}
+    metadata = {"preset": json.dumps(PRESETS["tiny"].to_metadata()), "card": json.dumps(card), "a key": "no name"}
+    save_file({"nothing": np.zeros(1, dtype=np.float32)}, tmp_path / "own" / "tuned.safetensors", metadata)
+    cards, after = folder.describe("mine")
+    assert [(one.model.name, one.own) for one in cards] == [("sprite64", False), ("tuned", True)] and after is None
+    facts = cards[1].facts
+    assert (facts["base"], facts["before"], facts["best"], facts["characters"]) == ("sprite64", None, 0.5, "a, b")
+    assert "preset" not in facts and "card" not in facts and "odd" not in facts
+
+
+def test_damaged_card_is_none(folder: ModelFolder, tmp_path: Path) -> None:
+    metadata = {"preset": json.dumps(PRESETS["tiny"].to_metadata()), "card": "{"}
+    save_file({"nothing": np.zeros(1, dtype=np.float32)}, tmp_path / "own" / "tuned.safetensors", metadata)
+    assert dict(folder.describe("sprite64")[0][0].facts) == {}
+
+
+def test_shipped_models_stay_as_they_are(folder: ModelFolder, tmp_path: Path) -> None:
+    for change in (lambda: folder.delete("sprite64"), lambda: folder.rename("sprite64", "mine2")):
+        with pytest.raises(Refusal, match="only your own models"):
+            change()
+    assert (tmp_path / "shipped" / "sprite64.safetensors").is_file()
+
+
+def test_sets_are_folders_and_files_of_the_folder_alone(tmp_path: Path) -> None:
+    for name in ("sets/knights", "elsewhere", "sets/with space"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "sets" / "monsters.toml").write_text("")
+    (tmp_path / "sets" / "notes.txt").write_text("")
+    (tmp_path / "sets" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "sets" / "link.toml").symlink_to(tmp_path / "sets" / "monsters.toml")
+    sets = SetFolder(tmp_path / "sets")
+    assert sets.list() == ["knights", "monsters"]
+    assert sets.find("monsters").name == "monsters.toml"
+    for name in ("link", "notes", "../elsewhere", "..", ""):
+        with pytest.raises(Refusal, match="there are: knights, monsters") as caught:
+            sets.find(name)
+        assert caught.value.code == "unknown_set"
+    assert SetFolder(tmp_path / "nowhere").list() == []
 
 
 def test_own_model_comes_before_the_shipped_one(folder: ModelFolder, tmp_path: Path) -> None:

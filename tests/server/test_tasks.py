@@ -172,7 +172,7 @@ def test_whatever_the_watch_raises_ends_the_job(model: Loaded, parts: Parts) -> 
 
 
 def test_kinds() -> None:
-    assert set(list_kinds()) == {"retarget", "tokens", "encode", "decode", "extend"}
+    assert set(list_kinds()) == {"retarget", "tokens", "encode", "decode", "extend", "train"}
 
 
 def test_memory_errors_are_known() -> None:

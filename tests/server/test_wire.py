@@ -131,9 +131,9 @@ def test_ten_thousand_tiny_messages_from_one_peer(backend: Backend) -> None:
             flooder.send(make_header("health", {}, request=number + 1))
         started = time.perf_counter()
         assert is_well(other)
-        assert time.perf_counter() - started < 10
+        assert time.perf_counter() - started < 30
         refused = answered = 0
-        while (reply := flooder.receive(2.0)) is not None:
+        while (reply := flooder.receive(5.0)) is not None:
             answered += isinstance(reply, HealthReport)
             refused += isinstance(reply, Error) and reply.code == "busy" and reply.retry_after == 1.0
         assert refused > 1000 and answered >= 400

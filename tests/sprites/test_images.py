@@ -34,6 +34,7 @@ def lines16(*values: int) -> list[bytes]:
     return [struct.pack(f">{len(values)}H", *values)]
 
 
+CASES = int(os.environ.get("BITPUPPET_FUZZ_CASES", "100"))
 PALETTE = (b"PLTE", bytes([1, 2, 3, 4, 5, 6]))
 MODES = {
     "grey 1 bit": (make_png(2, 1, 1, 0, [b"\x40"]), [[0] * 3 + [255], [255] * 4]),
@@ -207,7 +208,7 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
 }
 
 
-@settings(relaxed, max_examples=150)
+@settings(relaxed, max_examples=max(150, CASES))
 @given(
     kind=st.sampled_from(sorted(SAMPLES)),
     places=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=4),

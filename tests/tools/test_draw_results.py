@@ -50,6 +50,9 @@ PROBES = {
 }
 
 
+SERVICE = {"device": "cpu", "overhead_seconds": 0.01, "overhead_percent": 3.21}
+
+
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("draw_results", CHECKOUT / "tools" / "draw_results.py")
@@ -64,7 +67,8 @@ def docs(tmp_path: Path, script: ModuleType) -> Path:
     markers = "\n".join(f"<!-- results: {name} -->\nold {name}\n<!-- /results: {name} -->" for name in script.TABLES)
     (tmp_path / "results.md").write_text(f"# Results\n{markers}\nend\n")
     (tmp_path / "results").mkdir()
-    for name, values in (("sprites", SPRITES), ("ablation", ABLATION), ("probes", PROBES), ("speed", {"threads": 2})):
+    files = {"sprites": SPRITES, "ablation": ABLATION, "probes": PROBES, "speed": {"threads": 2}, "service": SERVICE}
+    for name, values in files.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(values))
     return tmp_path
 
@@ -80,6 +84,10 @@ def test_tables_are_filled(script: ModuleType, docs: Path) -> None:
     assert "| bits-2 | 2 | 50.0 % |  |  |  | 2.0 | 2.0 | +3.1 ± 1.2 |  |" in text
     assert "| motion tokens | skin | 20.0 % | 16.7 % | +3.3 ± 1.0 |" in text
     assert "| 4 | 1 |" in text and "| threads | 2 |" in text
+    assert "| overhead | 0.0100 s, 3.2 % | at most 5 % or 15 ms |" in text
+    assert (
+        "| jobs a second of clients |" not in text and "| memory growth from 100 to 1,000 jobs |  | below 2 % |" in text
+    )
     script.main(["--docs", str(docs), "--no-plots"])
     assert (docs / "results.md").read_text() == text, "filling again changes nothing"
 

@@ -76,6 +76,12 @@ def arrange(
     motion_tag: options.MotionTag = None,
     then_tag: Annotated[str | None, typer.Option(help="The tag to take of the file of --then.")] = None,
     layout: options.Format = None,
+    fps: options.Fps = None,
+    span: options.Range = None,
+    crop: options.Crop = None,
+    size: options.Size = None,
+    content_video: options.ContentVideo = None,
+    motion_video: options.MotionVideo = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
     palette_lock: options.PaletteLock = True,
@@ -90,8 +96,9 @@ def arrange(
     The steps are taken in the order --order, --drop, --ping-pong, --in-between, --hold; --then follows after that.
     """
     from bitpuppet.jobs.arrange import ArrangeJob, perform, read_score
-    from bitpuppet.jobs.retarget import parse_frame, parse_rows
     from bitpuppet.jobs.timing import Retime, parse_order
+    from bitpuppet.sprites.ranges import parse_frame, parse_rows
+    from bitpuppet.sprites.video.settings import Videos
 
     with options.bad_usage():
         job = ArrangeJob(
@@ -124,6 +131,7 @@ def arrange(
             motion_tag=motion_tag,
             then_tag=then_tag,
             format=layout,
+            videos=Videos.parse(fps, span, crop, size, content_video, motion_video),
         )
     canvas = options.check_model(preset, weights, device)
     options.check_weights("--prior", prior)

@@ -22,6 +22,7 @@ LIBRARIES = (
     "numpy",
     "pillow",
     "einops",
+    "av",
     "pyzmq",
     "typer",
     "rich",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bitpuppet.commands import ablation, extension, options, probes
+from bitpuppet.commands import ablation, custom, extension, options, pixels, probes
 
 app = typer.Typer(help="Measure the model against true targets.", no_args_is_help=True)
 
@@ -69,6 +69,8 @@ def sprites(
         evaluation.print_tables(Console())
 
 
+app.command("pixels")(pixels.pixels)
 app.command("probes")(probes.probes)
 app.command("ablation")(ablation.ablation)
 app.command("extend")(extension.extension)
+app.command("custom")(custom.custom)

@@ -80,9 +80,20 @@ def extend(
     content_tag: options.ContentTag = None,
     motion_tag: options.MotionTag = None,
     layout: options.Format = None,
+    fps: options.Fps = None,
+    span: options.Range = None,
+    crop: options.Crop = None,
+    size: options.Size = None,
+    content_video: options.ContentVideo = None,
+    motion_video: options.MotionVideo = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
     palette_lock: options.PaletteLock = True,
+    palette: options.Palette = "source",
+    hard_alpha: options.HardAlpha = True,
+    outline: options.Outline = False,
+    orphans: options.Orphans = True,
+    patterns: options.Patterns = True,
     preset: options.Preset = "sprite64",
     weights: options.Weights = None,
     prior: options.Prior = None,
@@ -92,8 +103,13 @@ def extend(
     """Continue an animation by new frames: the given frames, untouched, followed by what might come next."""
     from bitpuppet.jobs.continuation import DEFAULT_TEMPERATURE, DEFAULT_TOP_P, ExtendSettings
     from bitpuppet.jobs.extend import ExtendJob, perform, read_job
-    from bitpuppet.jobs.retarget import parse_frame, parse_rows
+    from bitpuppet.jobs.pixels import PixelOptions
+    from bitpuppet.sprites.ranges import parse_frame, parse_rows
+    from bitpuppet.sprites.video.settings import Videos
 
+    with options.bad_usage():
+        wanted = PixelOptions(palette, hard_alpha, outline, orphans, patterns)
+    pixels = wanted.resolve()  # a palette that cannot be read is the fault of a file, not of the command line
     with options.bad_usage():
         settings = ExtendSettings(
             frames,
@@ -106,6 +122,7 @@ def extend(
             seed=seed,
             steps=steps,
             palette_lock=palette_lock,
+            pixels=pixels,
         )
         job = ExtendJob(
             motion,
@@ -120,6 +137,7 @@ def extend(
             content_tag=content_tag,
             motion_tag=motion_tag,
             format=layout,
+            videos=Videos.parse(fps, span, crop, size, content_video, motion_video),
         )
     canvas = options.check_model(preset, weights, device)
     options.check_weights("--prior", prior)

@@ -37,6 +37,21 @@ MotionRows = Annotated[
     str | None, typer.Option(help="Rows of the motion's sheet to perform, in this order. Default: all.")
 ]
 PaletteLock = Annotated[bool, typer.Option(help="Use the character's own colours and hard alpha, and nothing else.")]
+Palette = Annotated[
+    str,
+    typer.Option(
+        help="With the palette lock, the colours to use: source (the character's own), a number of these such as 16, "
+        "or a palette file (.gpl, .pal, .hex, .png)."
+    ),
+]
+HardAlpha = Annotated[bool, typer.Option(help="With the palette lock: pixels are there or not, none shines through.")]
+Outline = Annotated[
+    bool, typer.Option(help="With the palette lock: mend a closed outline where colours of the inside broke it.")
+]
+Orphans = Annotated[bool, typer.Option(help="With the palette lock: mend single pixels that the character never has.")]
+Patterns = Annotated[
+    bool, typer.Option(help="With the palette lock: mend pixels that the character never has between their neighbours.")
+]
 Preset = Annotated[str, typer.Option(help="The model to use.")]
 Weights = Annotated[Path | None, typer.Option(help="A weights file. Default: the weights that come with bitpuppet.")]
 Prior = Annotated[
@@ -56,9 +71,33 @@ Format = Annotated[
     typer.Option(
         "--format",
         help="strip, sheet (a row for each tag or row), frames (a folder), gif, apng, aseprite, json (Aseprite's, with "
-        "the sheet beside it) or json-hash. Default: by the ending of --out; .png is a strip.",
+        "the sheet beside it), json-hash, mp4, webm or mov. Default: by the ending of --out; .png is a strip.",
     ),
 ]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        help="Of videos, GIF, APNG and folders of frames: so many frames a second, such as 12. Default: their own."
+    ),
+]
+Range = Annotated[
+    str | None,
+    typer.Option("--range", help="Of the same: the part to take, in seconds, such as 1.5-4, 1:30-1:40 or 10-."),
+]
+Crop = Annotated[
+    str | None,
+    typer.Option(help="Of the same: the box to take, such as centre, 256x256 (in the middle) or 256x256+40+0."),
+]
+Size = Annotated[
+    str | None, typer.Option(help="Of the same: scale frames to this size, such as 64x64, or 64 for the longer side.")
+]
+ContentVideo = Annotated[
+    str | None,
+    typer.Option(
+        help="The same for the content alone, such as range=0-2,crop=200x200+40+0; or whole to change nothing."
+    ),
+]
+MotionVideo = Annotated[str | None, typer.Option(help="The same for the motion alone.")]
 Seed = Annotated[
     int, typer.Option(help="A whole number from 0. The same seed gives the same picture on the same device.")
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from bitpuppet.jobs.engine import Engine
     from bitpuppet.jobs.retarget import RetargetJob
+    from bitpuppet_client.messages import JobStatus
+
+    Draw = Callable[[RetargetJob], dict[str, Any]]
 
 MAX_JOBS = 100_000
 MAX_JOBS_BYTES = 64 << 20
@@ -28,7 +32,9 @@ MAX_JOBS_BYTES = 64 << 20
 def retarget(
     content: Annotated[
         Path | None,
-        typer.Option(help="The character: a PNG sheet or strip, GIF, APNG, Aseprite file, JSON or folder of frames."),
+        typer.Option(
+            help="The character: a PNG sheet or strip, GIF, APNG, video, Aseprite file, JSON or folder of frames."
+        ),
     ] = None,
     motion: Annotated[
         Path | None,
@@ -48,9 +54,20 @@ def retarget(
     content_tag: options.ContentTag = None,
     motion_tag: options.MotionTag = None,
     layout: options.Format = None,
+    fps: options.Fps = None,
+    span: options.Range = None,
+    crop: options.Crop = None,
+    size: options.Size = None,
+    content_video: options.ContentVideo = None,
+    motion_video: options.MotionVideo = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
     palette_lock: options.PaletteLock = True,
+    palette: options.Palette = "source",
+    hard_alpha: options.HardAlpha = True,
+    outline: options.Outline = False,
+    orphans: options.Orphans = True,
+    patterns: options.Patterns = True,
     jobs: Annotated[
         Path | None,
         typer.Option(
@@ -61,14 +78,25 @@ def retarget(
     preset: options.Preset = "sprite64",
     weights: options.Weights = None,
     device: options.Device = None,
+    server: Annotated[
+        bool,
+        typer.Option(
+            "--server", help="Let your running `bitpuppet serve` draw; --preset is then the name of one of its models."
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object with what was used; with --jobs one a line.")
     ] = False,
 ) -> None:
     """Draw the character of --content in the poses of --motion: one horizontal RGBA strip, or another --format."""
-    from bitpuppet.jobs.retarget import RetargetJob, parse_frame, parse_rows
+    from bitpuppet.jobs.pixels import PixelOptions
+    from bitpuppet.jobs.retarget import RetargetJob
+    from bitpuppet.sprites.ranges import parse_frame, parse_rows
+    from bitpuppet.sprites.video.settings import Videos
 
-    canvas = options.check_model(preset, weights, device)
+    if server and (weights is not None or device is not None):
+        raise typer.BadParameter("--server goes without --weights and --device; these are the server's own")
+    canvas = 0 if server else options.check_model(preset, weights, device)
     named = {
         "--content": content,
         "--motion": motion,
@@ -81,14 +109,25 @@ def retarget(
         "--content-tag": content_tag,
         "--motion-tag": motion_tag,
         "--format": layout,
+        "--fps": fps,
+        "--range": span,
+        "--crop": crop,
+        "--size": size,
+        "--content-video": content_video,
+        "--motion-video": motion_video,
         "--seed": seed or None,
         "--steps": steps,
         "--no-palette-lock": None if palette_lock else False,
+        "--palette": None if palette == "source" else palette,
+        "--no-hard-alpha": None if hard_alpha else False,
+        "--outline": outline or None,
+        "--no-orphans": None if orphans else False,
+        "--no-patterns": None if patterns else False,
     }
     if jobs is not None:
         if also := [option for option, value in named.items() if value is not None]:
             raise typer.BadParameter(f"--jobs goes without {', '.join(also)}; put this into the lines of the file")
-        _run_file(jobs, preset, weights, device, as_json)
+        _run_file(jobs, _draw_by_server(preset) if server else _draw_here(preset, weights, device), as_json)
         return
     if content is None or motion is None or out is None:
         missing = [option for option in ("--content", "--motion", "--out") if named[option] is None]
@@ -109,8 +148,13 @@ def retarget(
             content_tag=content_tag,
             motion_tag=motion_tag,
             format=layout,
+            videos=Videos.parse(fps, span, crop, size, content_video, motion_video),
+            pixels=PixelOptions(palette, hard_alpha, outline, orphans, patterns),
         )
-    _run_one(job, canvas, preset, weights, device, as_json)
+    if server:
+        _run_served(job, preset, as_json)
+    else:
+        _run_one(job, canvas, preset, weights, device, as_json)
 
 
 def _run_one(
@@ -130,6 +174,26 @@ def _run_one(
             progress.update(task, completed=step, total=total, note=f"step {step} of {total}")
 
         report = _describe(perform(engine, job, prepared, watch), engine, seconds | {"reading": reading}, job)
+    _print_report(report, as_json)
+
+
+def _run_served(job: RetargetJob, model: str, as_json: bool) -> None:
+    from bitpuppet.jobs.served import connect_client, run_served
+
+    with options.progress_bar() as progress, connect_client() as client:
+        task = progress.add_task("waiting", total=None, note="")
+
+        def watch(status: JobStatus) -> None:
+            note = f"{status.position} jobs ahead" if status.position else f"step {status.step} of {status.steps}"
+            progress.update(
+                task, description=status.state, completed=status.step, total=status.steps or None, note=note
+            )
+
+        report = run_served(client, job, model, watch)
+    _print_report(report, as_json)
+
+
+def _print_report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(report))
     else:
@@ -137,20 +201,34 @@ def _run_one(
         warn_of_cuts(report)
 
 
-def _run_file(path: Path, preset: str, weights: Path | None, device: str | None, as_json: bool) -> None:
+@contextmanager
+def _draw_here(preset: str, weights: Path | None, device: str | None) -> Iterator[Draw]:
     from bitpuppet.jobs.retarget import run_retarget
 
+    engine, seconds = options.load_engine(preset, weights, device)
+    yield lambda job: _describe(run_retarget(engine, job, engine.preset.canvas), engine, seconds, job)
+
+
+@contextmanager
+def _draw_by_server(model: str) -> Iterator[Draw]:
+    from bitpuppet.jobs.served import connect_client, run_served
+
+    with connect_client() as client:
+        yield lambda job: run_served(client, job, model)
+
+
+def _run_file(path: Path, drawing: AbstractContextManager[Draw], as_json: bool) -> None:
     lines = _parse_lines(path)
-    with options.progress_bar() as progress:
+    with ExitStack() as stack, options.progress_bar() as progress:
         jobs = _tell_unreadable(progress, path, lines)
         task = progress.add_task("loading the model", total=len(jobs), note="")
-        engine, seconds = options.load_engine(preset, weights, device)
+        draw = stack.enter_context(drawing)
         progress.update(task, description="drawing")
         done, started = 0, perf_counter()
         try:
             for number, job in jobs:
                 try:
-                    report = _describe(run_retarget(engine, job, engine.preset.canvas), engine, seconds, job)
+                    report = draw(job)
                 except BitpuppetError as error:
                     _tell_line(progress, path, number, error)
                 else:

@@ -18,6 +18,7 @@ def serve(
         typer.Option(help="cpu, cuda, cuda:1 or mps; more than once for several. Default: the best that is there."),
     ] = None,
     models: Annotated[Path | None, typer.Option(help="Folder of your own models. Default: one of your user's.")] = None,
+    sets: Annotated[Path | None, typer.Option(help="Folder of character sets. Default: one of your user's.")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of jobs and results. Default: one of your user's.")] = None,
     bind: Annotated[
         str, typer.Option(help="Address to listen at; this machine's loopback address only.")
@@ -48,7 +49,7 @@ def serve(
     """Run jobs for Blender and other programs of your user, until Ctrl-C. A second start finds the first and ends."""
     from bitpuppet.server.service import AlreadyRunning
     from bitpuppet.server.service import serve as run
-    from bitpuppet.server.settings import Settings, find_models, find_store
+    from bitpuppet.server.settings import Settings, find_models, find_sets, find_store
     from bitpuppet_client.messages import ServerLimits
 
     with options.bad_usage():
@@ -57,6 +58,7 @@ def serve(
         settings = Settings(
             store=store or find_store(),
             models=models or find_models(),
+            sets=sets or find_sets(),
             devices=tuple(device) if device else (None,),
             bind=bind,
             allow_remote=allow_remote,
@@ -73,6 +75,8 @@ def serve(
         )
     if models is not None and not models.is_dir():
         raise BitpuppetError(f"--models {models} is no folder; name the folder of your .safetensors files")
+    if sets is not None and not sets.is_dir():
+        raise BitpuppetError(f"--sets {sets} is no folder; name the folder of your character sets")
     try:
         run(settings, tell=_tell, to_stderr=verbose)
     except AlreadyRunning as other:

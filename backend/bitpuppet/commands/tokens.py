@@ -14,11 +14,17 @@ from bitpuppet.commands import options
 def tokens(
     motion: Annotated[
         Path,
-        typer.Argument(help="A sheet, GIF, APNG, Aseprite file, JSON or folder; or packed tokens (.bptk) to look at."),
+        typer.Argument(
+            help="A sheet, GIF, APNG, video, Aseprite file, JSON or folder; or packed tokens (.bptk) to look at."
+        ),
     ],
     frame: options.Frame = None,
     motion_rows: Annotated[str | None, typer.Option(help="Rows to read, such as 0,2 or 0-3.")] = None,
     motion_tag: options.MotionTag = None,
+    fps: options.Fps = None,
+    span: options.Range = None,
+    crop: options.Crop = None,
+    size: options.Size = None,
     packed: Annotated[
         Path | None,
         typer.Option(
@@ -32,13 +38,16 @@ def tokens(
     as_json: options.Json = False,
 ) -> None:
     """Print the motion tokens of an animation, one line a frame, and what they cost in bits."""
-    from bitpuppet.jobs.retarget import parse_frame, parse_rows, place_motion
+    from bitpuppet.jobs.retarget import place_motion
     from bitpuppet.jobs.tokens import check_packed_path, is_packed, read_packed, write_packed
     from bitpuppet.model.packing import PackedTokens
+    from bitpuppet.sprites.ranges import parse_frame, parse_rows
+    from bitpuppet.sprites.video.settings import Videos
 
     with options.bad_usage():
-        size = parse_frame(frame) if frame is not None else None
+        side = parse_frame(frame) if frame is not None else None
         rows = parse_rows(motion_rows, "--motion-rows") if motion_rows is not None else None
+        video = Videos.parse(fps, span, crop, size).of_motion
     canvas = options.check_model(preset, weights, device)
     if packed is not None:
         check_packed_path(packed)
@@ -46,7 +55,7 @@ def tokens(
     source = (
         read_packed(motion, rows or motion_tag)
         if is_packed(motion)
-        else place_motion(motion, size, rows, canvas, motion_tag)
+        else place_motion(motion, side, rows, canvas, motion_tag, video)
     )
     with options.progress_bar() as progress:
         progress.add_task("loading the model", total=None, note="")

@@ -21,12 +21,28 @@ if TYPE_CHECKING:
 
 
 def train(
-    preset: Annotated[str, typer.Argument(help="The preset to train, such as sprite64.")],
+    preset: Annotated[
+        str, typer.Argument(help="The preset to train, such as sprite64; with --from the character set.")
+    ],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Fine-tune on a character set: the preset or the weights file to begin with, such as sprite64.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="The data folder (default: BITPUPPET_DATA); for paper a folder of clips.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the run: checkpoint, metrics, samples, weights.")] = Path("run"),
     steps: Annotated[int | None, typer.Option(help="Length of the run in steps. Default: the recipe's.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="With --from: about how long the run takes. Default: 30.")
+    ] = None,
+    rank: Annotated[int, typer.Option(help="With --from: rank of the changes to matrices; 0 trains all.")] = 0,
+    keep_motion: Annotated[
+        bool, typer.Option("--keep-motion", help="With --from: leave the motion reader exactly as it is.")
+    ] = False,
     pairs: Annotated[int | None, typer.Option(help="Characters in a step, on each device.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, data and noise.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
@@ -47,9 +63,6 @@ def train(
 ) -> None:
     """Train a preset by cross-driving. Ctrl-C saves a checkpoint; --resume goes on from it, bit for bit."""
     options.hush_libraries()
-    from bitpuppet.model.preset import find_preset
-
-    sizes = find_preset(preset)
     for name, value in (("--steps", steps), ("--pairs", pairs), ("--threads", threads)):
         if value is not None and value < 1:
             raise BitpuppetError(f"{name} is {value}, it must be 1 or more; change it")
@@ -57,6 +70,20 @@ def train(
         raise BitpuppetError(f"--seed is {seed}, it must be 0 or more; change it")
     if resume and start_from is not None:
         raise typer.BadParameter("--resume and --start-from exclude each other; use one of them")
+    if base is None and (minutes is not None or rank or keep_motion):
+        raise typer.BadParameter("--minutes, --rank and --keep-motion are for fine-tuning; name the base with --from")
+    if base is not None:
+        if start_from is not None or temporal or codec is not None or compile_model:
+            raise typer.BadParameter(
+                "--start-from, --temporal, --codec and --compile do not go with --from; leave them out"
+            )
+        _fine_tune(
+            base, preset, out, minutes, steps, pairs, seed, rank, keep_motion, data, puppets_only, resume, cpu, threads
+        )
+        return
+    from bitpuppet.model.preset import find_preset
+
+    sizes = find_preset(preset)
     _check_codec(sizes, data, codec, background, puppets_only)
     import torch
 
@@ -96,6 +123,40 @@ def train(
                 state = trainer.averaged_model().state_dict()
                 save_weights(out / f"{preset}.safetensors", state, sizes, made_by)
     print(f"{out / f'{preset}.safetensors'}: weights after {trainer.step} steps")
+
+
+def _fine_tune(
+    base: str,
+    characters: str,
+    out: Path,
+    minutes: float | None,
+    steps: int | None,
+    pairs: int | None,
+    seed: int | None,
+    rank: int,
+    keep_motion: bool,
+    data: Path | None,
+    puppets_only: bool,
+    resume: bool,
+    cpu: bool,
+    threads: int | None,
+) -> None:
+    from bitpuppet.commands.fine_tune import Request, fine_tune
+    from bitpuppet.training.tuning_recipe import TuningRecipe
+
+    recipe = TuningRecipe(
+        minutes=TuningRecipe.minutes if minutes is None else minutes,
+        steps=steps,
+        pairs=pairs or TuningRecipe.pairs,
+        rank=rank,
+        motion=not keep_motion,
+        seed=seed or 0,
+    )
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    fine_tune(Request(base, Path(characters), out, recipe, data, puppets_only, resume, "cpu" if cpu else None))
 
 
 def _check_codec(sizes: Preset, data: Path | None, codec: Path | None, background: str, puppets_only: bool) -> None:

@@ -19,6 +19,7 @@ from bitpuppet.evaluation.parts import PartCounts
 from bitpuppet.evaluation.report import PairError, Report
 from bitpuppet.evaluation.swaps import GarmentSwaps, PuppetSwaps, SpriteSwaps, SwapSet
 from bitpuppet.jobs.engine import Retargeted
+from bitpuppet.jobs.pixels import lock_pixels
 from bitpuppet.model.preset import Preset
 from bitpuppet.sprites import collect_palette, snap_frames
 
@@ -138,8 +139,8 @@ def measure_swaps(
 ) -> Report:
     """Retarget all swaps of a set and compare each with its target.
 
-    The product is what a user gets: the drawn frames with the palette of the content frames and hard alpha. The time of
-    a strip is that of the engine and the palette stage.
+    The product is what a user gets: the drawn frames after the steps to exact pixels, with the palette of the content
+    frames and hard alpha. The time of a strip is that of the engine and of these steps.
 
     Args:
         engine: draws.
@@ -161,7 +162,7 @@ def measure_swaps(
         started = time.perf_counter()
         drawn = engine.retarget(swap.content, swap.motion, seed=seed + number, steps=steps)
         palette = collect_palette(swap.content)
-        product = snap_frames(drawn.frames, palette)
+        product = lock_pixels(drawn.frames, swap.content, palette)
         seconds.append(time.perf_counter() - started)
         counted = compare_pixels(product, swap.target)
         counts["product"] += counted

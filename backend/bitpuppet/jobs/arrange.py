@@ -24,7 +24,7 @@ from bitpuppet.jobs.drawing import (
 from bitpuppet.jobs.output import check_format, check_out, give_timing, is_strip
 from bitpuppet.jobs.retarget import Prepared, check_numbers, finish, place_frames
 from bitpuppet.jobs.timing import Beat, Retime, Timing, check_locked, find_gaps, retime, splice
-from bitpuppet.sprites import MAX_FRAMES, MAX_PIXELS, Clip, Grid, cut_grid, read_clip, write_clip
+from bitpuppet.sprites import MAX_FRAMES, MAX_PIXELS, WHOLE_VIDEOS, Clip, Grid, Videos, cut_grid, read_clip, write_clip
 from bitpuppet.sprites.images import read_picture
 
 BETWEEN_TEMPERATURE, BETWEEN_TOP_P = 0.5, 0.9
@@ -73,6 +73,8 @@ class ArrangeJob:
     then_tag: str | None = None
     format: str | None = None
     """What to write, see `sprites.FORMATS`; None for what the name of `out` says."""
+    videos: Videos = WHOLE_VIDEOS
+    """What to take of files that are videos, animations or folders of frames; `then` is read as the motion is."""
 
     def __post_init__(self) -> None:
         """Raise BitpuppetError for a value out of its range, or options that do not go together."""
@@ -130,16 +132,18 @@ def read_score(job: ArrangeJob, canvas: int) -> Score:
         BitpuppetError: a file cannot be used, the files do not go together, or the result would be too large.
     """
     check_out(job.out, [path for path in (job.motion, job.then, job.content) if path is not None], job.format)
-    given = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows, job.motion_tag)
+    frame, video = job.motion_frame or job.frame, job.videos.of_motion
+    given = read_clip(job.motion, frame, job.motion_rows, job.motion_tag, video)
     motion, durations = given.frames, given.durations_ms
     timing = retime(len(motion), job.plan)
     then = content = None
     if job.then is not None:
-        other = read_clip(job.then, job.then_frame or job.motion_frame or job.frame, job.then_rows, job.then_tag)
+        other = read_clip(job.then, job.then_frame or frame, job.then_rows, job.then_tag, video)
         then, durations = other.frames, durations + other.durations_ms
         timing = splice(timing, retime(len(then), Retime(), len(motion)), job.blend)
     if job.content is not None:
-        content = read_clip(job.content, job.content_frame or job.frame, job.content_rows, job.content_tag).frames
+        frame = job.content_frame or job.frame
+        content = read_clip(job.content, frame, job.content_rows, job.content_tag, job.videos.of_content).frames
     elif then is not None and then.shape[1:] != motion.shape[1:]:
         raise BitpuppetError(
             f"{job.then} has frames of {then.shape[2]}x{then.shape[1]}, {job.motion} of {motion.shape[2]}x"

@@ -21,10 +21,11 @@ from bitpuppet.jobs.drawing import (
     draw_frames,
     name_palette,
 )
+from bitpuppet.jobs.pixels import DEFAULT_STEPS
 from bitpuppet.jobs.retarget import Prepared, check_numbers, finish, place_frames
 from bitpuppet.jobs.seams import Seam, judge_seam, measure_change
 from bitpuppet.model.packing import PackedTokens
-from bitpuppet.sprites import MAX_FRAMES, MAX_PIXELS
+from bitpuppet.sprites import MAX_FRAMES, MAX_PIXELS, ExactSettings
 
 Frames = NDArray[np.uint8]
 Tokens = NDArray[np.int64]
@@ -57,6 +58,8 @@ class ExtendSettings:
     seed: int = 0
     steps: int | None = None
     palette_lock: bool = True
+    pixels: ExactSettings = DEFAULT_STEPS
+    """The steps to exact pixels, with the palette lock."""
 
     def __post_init__(self) -> None:
         """Raise BitpuppetError for a value out of its range."""
@@ -155,7 +158,8 @@ def prepare_source(
     size = motion.shape[2], motion.shape[1]
     known = {frame.tobytes() for frame in cast}
     shown = content is None or all(frame.tobytes() in known for frame in placed)
-    return Source(motion, engine.encode_motion(placed), Prepared(cast, placed, palette, anchor, scale, size), shown)
+    prepared = Prepared(cast, placed, palette, anchor, scale, size, steps=settings.pixels)
+    return Source(motion, engine.encode_motion(placed), prepared, shown)
 
 
 def _draw_source(
@@ -168,7 +172,7 @@ def _draw_source(
 ) -> Source:
     check_room((len(motion), *content.shape[1:]), settings, names[0])
     cast, anchor, scale = place_frames(content, canvas, names[1])
-    prepared = Prepared(cast, cast[:0], name_palette(cast, names[1]), anchor, scale, None, motion)
+    prepared = Prepared(cast, cast[:0], name_palette(cast, names[1]), anchor, scale, None, motion, settings.pixels)
     tokens = engine.coder.unpack(motion)
     drawn = draw_frames(engine, cast, tokens, settings.seed, settings.steps, None)
     return Source(finish(prepared, drawn, palette_lock=settings.palette_lock)[0], tokens, prepared, True)

@@ -20,10 +20,11 @@ from bitpuppet.jobs.continuation import (
 )
 from bitpuppet.jobs.drawing import Continuer, DrawingEngine, Watch
 from bitpuppet.jobs.output import check_format, check_out
+from bitpuppet.jobs.pixels import count_colours
 from bitpuppet.jobs.retarget import place_frames
 from bitpuppet.jobs.tokens import is_packed, read_packed
 from bitpuppet.model.packing import PackedTokens
-from bitpuppet.sprites import Clip, read_clip, write_clip
+from bitpuppet.sprites import WHOLE_VIDEOS, Clip, Videos, read_clip, write_clip
 
 Frames = NDArray[np.uint8]
 
@@ -46,6 +47,8 @@ class ExtendJob:
     motion_tag: str | None = None
     format: str | None = None
     """What to write, see `sprites.FORMATS`; None for what the name of `out` says."""
+    videos: Videos = WHOLE_VIDEOS
+    """What to take of files that are videos, animations or folders of frames."""
 
     def __post_init__(self) -> None:
         """Raise BitpuppetError when there is no such format."""
@@ -88,13 +91,15 @@ def read_job(job: ExtendJob, canvas: int) -> ReadJob:
     if is_packed(job.motion):
         motion = read_packed(job.motion, job.motion_rows or job.motion_tag)
     else:
-        timing = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows, job.motion_tag)
+        frame = job.motion_frame or job.frame
+        timing = read_clip(job.motion, frame, job.motion_rows, job.motion_tag, job.videos.of_motion)
         motion = timing.frames
         check_room(motion.shape, job.settings, str(job.motion))
         place_frames(motion, canvas, str(job.motion))
     content = None
     if job.content is not None:
-        content = read_clip(job.content, job.content_frame or job.frame, job.content_rows, job.content_tag).frames
+        frame = job.content_frame or job.frame
+        content = read_clip(job.content, frame, job.content_rows, job.content_tag, job.videos.of_content).frames
         place_frames(content, canvas, str(job.content))
     return ReadJob(motion, content, timing)
 
@@ -143,7 +148,7 @@ def perform(
         "top_p": settings.top_p,
         "seed": settings.seed,
         "bits_per_frame": round(engine.count_bits(best.tokens), 2),
-        "palette_size": len(source.prepared.palette) if settings.palette_lock else None,
+        "palette_size": count_colours(source.prepared.palette, settings.pixels) if settings.palette_lock else None,
         "pixel_scale": source.prepared.scale,
         "seconds": {"model": round(drawn - started, 4), "saving": round(time.perf_counter() - drawn, 4)},
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import reprlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,13 +14,18 @@ from numpy.typing import NDArray
 
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.output import check_format, check_out, give_timing
+from bitpuppet.jobs.pixels import DEFAULT_STEPS, OWN_PIXELS, PixelOptions, count_colours, lock_pixels
 from bitpuppet.jobs.tokens import is_packed, read_packed
 from bitpuppet.model.packing import PackedTokens
 from bitpuppet.sprites import (
-    MAX_FRAMES,
     MAX_PIXELS,
+    VIDEO_OPTIONS,
+    WHOLE_VIDEOS,
     Anchor,
     Clip,
+    ExactSettings,
+    Videos,
+    VideoSettings,
     collect_palette,
     count_cut_pixels,
     enlarge_frames,
@@ -30,25 +34,24 @@ from bitpuppet.sprites import (
     read_clip,
     reduce_frames,
     restore_clip,
-    snap_frames,
     write_clip,
 )
+from bitpuppet.sprites.formats.binary import quote
+from bitpuppet.sprites.ranges import check_row_count, parse_frame, parse_rows
 
 if TYPE_CHECKING:
     from bitpuppet.jobs.engine import Retargeted
 
 Frames = NDArray[np.uint8]
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 StepWatch = Callable[[int, int, NDArray[np.float32]], None]
 """(step from 1, steps, preview (T, canvas, canvas, 4) in 0..255); whatever it raises cancels the job."""
 
 MAX_STEPS = 100
 """Most sampling steps of a job, as many as `Engine` takes."""
 MAX_SEED = 2**63 - 1
-_MAX_DIGITS = 6
-"""Of a number of pixels or rows: no sheet has a million of either, and longer numbers only cost time."""
 
+_SWITCHES = ("palette_lock", "hard_alpha", "outline", "orphans", "patterns")
+_PIXELS = ("palette", *_SWITCHES[1:])
 _KINDS = {
     "content": "a path in quotes",
     "motion": "a path in quotes",
@@ -60,10 +63,12 @@ _KINDS = {
     "motion_rows": 'rows such as "0,2" or [0, 2]',
     "seed": "a whole number",
     "steps": "a whole number",
-    "palette_lock": "true or false",
     "content_tag": "the name of a tag in quotes",
     "motion_tag": "the name of a tag in quotes",
     "format": "the name of a format in quotes",
+    "palette": 'a palette file, "source" or a number of colours',
+    **dict.fromkeys(_SWITCHES, "true or false"),
+    **dict.fromkeys(VIDEO_OPTIONS, "a text in quotes, as on the command line"),
 }
 """What a jobs file may give for each option."""
 
@@ -108,6 +113,10 @@ class RetargetJob:
     motion_tag: str | None = None
     format: str | None = None
     """What to write, see `sprites.FORMATS`; None for what the name of `out` says."""
+    videos: Videos = WHOLE_VIDEOS
+    """What to take of files that are videos, animations or folders of frames."""
+    pixels: PixelOptions = OWN_PIXELS
+    """How to bring them to exact pixels, with the palette lock."""
 
     def __post_init__(self) -> None:
         """Raise BitpuppetError when the seed or the steps are out of range, or there is no such format."""
@@ -131,7 +140,10 @@ class RetargetJob:
             raise BitpuppetError("not JSON that can be read (too deep or too long); write one object a line") from error
         if not isinstance(values, dict):
             raise BitpuppetError('not a JSON object; write one object a line, such as {"content": "a.png", ...}')
-        return cls(**dict(_read_options(values)))
+        read = dict(_read_options(values))
+        videos = Videos.parse(**{name: read.pop(name) for name in VIDEO_OPTIONS if name in read})
+        pixels = PixelOptions(**{name: read.pop(name) for name in _PIXELS if name in read})
+        return cls(**read, videos=videos, pixels=pixels)
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,8 @@ class Prepared:
     """Width and height of a frame in the motion's file, which may have been found; None for packed tokens."""
     packed: PackedTokens | None = None
     """The motion where it has no pixels; `motion` is empty then."""
+    steps: ExactSettings = DEFAULT_STEPS
+    """How drawn frames are brought to the character's pixels."""
     timing: Clip | None = None
     """The motion as it was read, whose durations, rows and tags the result has; None where it has none."""
 
@@ -157,17 +171,24 @@ def prepare(job: RetargetJob, canvas: int) -> Prepared:
     Raises:
         BitpuppetError: a file cannot be used; the message names it.
     """
-    check_out(job.out, (job.content, job.motion), job.format)
-    content = read_clip(job.content, job.content_frame or job.frame, job.content_rows, job.content_tag).frames
-    timing = None
-    motion: Frames | PackedTokens
-    if is_packed(job.motion):
-        motion = read_packed(job.motion, job.motion_rows or job.motion_tag)
-    else:
-        timing = read_clip(job.motion, job.motion_frame or job.frame, job.motion_rows, job.motion_tag)
-        motion = timing.frames
+    content, motion, timing = read_files(job)
     prepared = prepare_frames(content, motion, canvas, (str(job.content), str(job.motion), str(job.out)))
-    return replace(prepared, timing=timing)
+    return replace(prepared, timing=timing, steps=job.pixels.resolve())
+
+
+def read_files(job: RetargetJob) -> tuple[Frames, Frames | PackedTokens, Clip | None]:
+    """Content and motion in the files' own sizes, and the motion as it was read where it has pixels.
+
+    Raises:
+        BitpuppetError: a file cannot be used; the message names it.
+    """
+    check_out(job.out, (job.content, job.motion), job.format)
+    content_frame, motion_frame, videos = job.content_frame or job.frame, job.motion_frame or job.frame, job.videos
+    content = read_clip(job.content, content_frame, job.content_rows, job.content_tag, videos.of_content).frames
+    if is_packed(job.motion):
+        return content, read_packed(job.motion, job.motion_rows or job.motion_tag), None
+    timing = read_clip(job.motion, motion_frame, job.motion_rows, job.motion_tag, videos.of_motion)
+    return content, timing.frames, timing
 
 
 def prepare_frames(
@@ -202,10 +223,15 @@ def prepare_frames(
 
 
 def place_motion(
-    path: Path, frame: tuple[int, int] | None, rows: tuple[int, ...] | None, canvas: int, tag: str | None = None
+    path: Path,
+    frame: tuple[int, int] | None,
+    rows: tuple[int, ...] | None,
+    canvas: int,
+    tag: str | None = None,
+    video: VideoSettings | None = None,
 ) -> Frames:
     """Read an animation and put it on the canvas: uint8 (T, canvas, canvas, 4). Errors as in `prepare`."""
-    return place_frames(read_clip(path, frame, rows, tag).frames, canvas, str(path))[0]
+    return place_frames(read_clip(path, frame, rows, tag, video).frames, canvas, str(path))[0]
 
 
 def place_frames(frames: Frames, canvas: int, name: str) -> tuple[Frames, Anchor, int]:
@@ -223,7 +249,7 @@ def place_frames(frames: Frames, canvas: int, name: str) -> tuple[Frames, Anchor
 
 
 def finish(prepared: Prepared, frames: NDArray[np.float32], *, palette_lock: bool) -> tuple[Frames, int]:
-    """Bring drawn frames to the character's palette, frame size and pixel scale.
+    """Bring drawn frames to the character's pixels (by `prepared.steps`), frame size and pixel scale.
 
     Args:
         frames: (T, canvas, canvas, 4) in 0..255.
@@ -231,7 +257,10 @@ def finish(prepared: Prepared, frames: NDArray[np.float32], *, palette_lock: boo
     Returns:
         uint8 frames as the content's file has them, and the number of visible pixels that its frame cuts off.
     """
-    exact = snap_frames(frames, prepared.palette) if palette_lock else np.rint(frames.clip(0, 255)).astype(np.uint8)
+    if palette_lock:
+        exact = lock_pixels(frames, prepared.content, prepared.palette, prepared.steps)
+    else:
+        exact = np.rint(frames.clip(0, 255)).astype(np.uint8)
     cut = count_cut_pixels(exact, prepared.anchor)
     return enlarge_frames(restore_clip(exact, prepared.anchor), prepared.scale), cut
 
@@ -279,67 +308,34 @@ def perform(
     frames, cut = finish(prepared, drawn.frames, palette_lock=job.palette_lock)
     write_clip(give_timing(frames, prepared.timing, job.out.stem), job.out, job.format)
     saved = time.perf_counter()
-    return {
-        "out": str(job.out),
-        "frames": len(frames),
-        "frame": f"{frames.shape[2]}x{frames.shape[1]}",
-        "content_frames": len(prepared.content),
-        "motion_frame": "{}x{}".format(*prepared.motion_size) if prepared.motion_size else None,
-        "seed": job.seed,
+    return describe_result(job, frames, len(prepared.content), prepared.motion_size) | {
         "bits_per_frame": round(drawn.bits_per_frame, 2),
-        "palette_size": len(prepared.palette) if job.palette_lock else None,
+        "palette_size": count_colours(prepared.palette, prepared.steps) if job.palette_lock else None,
         "pixel_scale": prepared.scale,
         "cut_pixels": cut,
         "seconds": {"model": round(modelled - started, 4), "saving": round(saved - modelled, 4)},
     }
 
 
-def parse_frame(text: str, option: str = "--frame") -> tuple[int, int]:
-    """Read "64x48" as (64, 48).
-
-    Raises:
-        BitpuppetError: it is not of that form; the message names `option`.
-    """
-    width, _, height = text.strip().lower().partition("x")
-    sides = [int(side) if side.isdecimal() and len(side) <= _MAX_DIGITS else 0 for side in (width, height)]
-    if 0 in sides:
-        raise BitpuppetError(
-            f"{option} is {_shorten(text)}, it must be WIDTHxHEIGHT in pixels, each 1 or more; write for example 64x64"
-        )
-    return sides[0], sides[1]
-
-
-def parse_rows(text: str, option: str = "rows") -> tuple[int, ...]:
-    """Read "0,2,5" or "0-3" as row numbers, counted from 0.
-
-    Raises:
-        BitpuppetError: it is not of that form, or names more than MAX_FRAMES rows; the message names `option`.
-    """
-    rows: list[int] = []
-    for part in text.split(","):
-        first, dash, last = (piece.strip() for piece in part.partition("-"))
-        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > _MAX_DIGITS:
-            raise BitpuppetError(
-                f"{option} is {_shorten(text)}, rows are numbers counted from 0; write for example 0,2 or 0-3"
-            )
-        low, high = int(first), int(last or first)
-        if high < low:
-            raise BitpuppetError(f"{option} is {_shorten(text)}, the range {low}-{high} is empty; write {high}-{low}")
-        _check_row_count(len(rows) + high - low + 1, option)
-        rows += range(low, high + 1)
-    return tuple(rows)
+def describe_result(
+    job: RetargetJob, frames: Frames, content_frames: int, motion_size: tuple[int, int] | None
+) -> dict[str, Any]:
+    """What reports say of a result (T, H, W, 4), whoever drew it."""
+    return {
+        "out": str(job.out),
+        "frames": len(frames),
+        "frame": f"{frames.shape[2]}x{frames.shape[1]}",
+        "content_frames": content_frames,
+        "motion_frame": "{}x{}".format(*motion_size) if motion_size else None,
+        "seed": job.seed,
+    }
 
 
 def check_numbers(seed: int, steps: int | None) -> None:
     """Raise BitpuppetError when the seed is not in 0..MAX_SEED or the steps, if given, are not in 1..MAX_STEPS."""
     for option, value, low, high in (("--seed", seed, 0, MAX_SEED), ("--steps", steps, 1, MAX_STEPS)):
         if value is not None and not low <= value <= high:
-            raise BitpuppetError(f"{option} is {_shorten(value)}, it must be from {low} to {high}; change it")
-
-
-def _check_row_count(count: int, option: str) -> None:
-    if count > MAX_FRAMES:
-        raise BitpuppetError(f"{option} names {count} rows, the limit is {MAX_FRAMES}; name fewer")
+            raise BitpuppetError(f"{option} is {quote(value)}, it must be from {low} to {high}; change it")
 
 
 def _read_options(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -350,7 +346,7 @@ def _read_options(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         name = key.replace("-", "_")
         if name not in _KINDS:
             keys = ", ".join(_KINDS).replace("_", "-")
-            raise BitpuppetError(f"unknown key {_shorten(key)}; the keys are {keys}")
+            raise BitpuppetError(f"unknown key {quote(key)}; the keys are {keys}")
         if value is not None:
             yield name, _read_option(name, value)
 
@@ -363,6 +359,9 @@ def _read_option(name: str, value: Any) -> Any:
     elif name.endswith("frame"):
         if isinstance(value, str):
             return parse_frame(value, option)
+    elif name == "palette" or name in VIDEO_OPTIONS:
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return str(value)
     elif name.endswith("tag") or name == "format":
         if isinstance(value, str):
             return value
@@ -370,13 +369,8 @@ def _read_option(name: str, value: Any) -> Any:
         if isinstance(value, str):
             return parse_rows(value, option)
         if isinstance(value, list) and all(isinstance(row, int) and not isinstance(row, bool) for row in value):
-            _check_row_count(len(value), option)
+            check_row_count(len(value), option)
             return tuple(value)
-    elif isinstance(value, int) and isinstance(value, bool) == (name == "palette_lock"):
+    elif isinstance(value, int) and isinstance(value, bool) == (name in _SWITCHES):
         return value
-    raise BitpuppetError(f"{option} is {_shorten(value)}, it must be {_KINDS[name]}; correct it")
-
-
-def _shorten(value: Any) -> str:
-    """A value as Python writes it, cut to a length that a message can hold."""
-    return _REPR.repr(value)
+    raise BitpuppetError(f"{option} is {quote(value)}, it must be {_KINDS[name]}; correct it")

@@ -7,7 +7,7 @@ at once whatever devices and other clients do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import zmq
 
@@ -17,10 +17,11 @@ from bitpuppet.server.desk import Desk
 from bitpuppet.server.ledger import Ledger
 from bitpuppet.server.life import Vitals
 from bitpuppet.server.metrics import Counters, collect_metrics
-from bitpuppet.server.models import ModelFolder
+from bitpuppet.server.models import ModelFolder, SetFolder
 from bitpuppet.server.overseer import Overseer
 from bitpuppet.server.refusal import Refusal
 from bitpuppet.server.settings import Settings
+from bitpuppet.server.trainings import Trainings
 from bitpuppet.server.watchers import Watchers
 from bitpuppet.server.workers import WorkerHandle
 from bitpuppet_client import wire
@@ -49,28 +50,35 @@ class Broker:
         clock: Clock,
         ledger: Ledger,
         models: ModelFolder,
+        sets: SetFolder,
         kinds: Sequence[str],
         channels: dict[str, Channel],
         workers: Sequence[WorkerHandle],
+        trainer: WorkerHandle,
         vitals: Vitals,
         wakeup: zmq.Socket[bytes],
     ) -> None:
         """Take what the service has opened: `channels` are `control` and `jobs`; `wakeup` ends a wait."""
+        self._trainer = trainer
         self._settings, self._clock, self._ledger = settings, clock, ledger
         self._channels, self._workers, self._vitals, self._wakeup = channels, workers, vitals, wakeup
         self._watchers = Watchers()
         self._counters = Counters(clock.steady())
         self._overseer = Overseer(settings, ledger, workers, self._counters)
+        self._trainings = Trainings(settings, ledger, trainer, self._counters)
         self._desk = Desk(
             instance,
             ledger,
             models,
+            sets,
             kinds,
             self._watchers,
             self._counters,
             check_health=self._check_health,
             collect_metrics=self._collect_metrics,
-            tell_worker=self._overseer.tell,
+            tell_worker=self._tell_worker,
+            steer=self._trainings.steer,
+            show_sample=self._show_sample,
             stop=self.stop,
         )
         self._finish = False
@@ -89,13 +97,20 @@ class Broker:
             for name in ("control", "jobs"):
                 self._serve(name, now)
             for worker in self._workers:
-                self._hear(worker, now)
+                self._hear(worker, now, self._overseer.hear)
+            self._hear(self._trainer, now, lambda _, message: self._trainings.hear(message))
             self._overseer.check(now, is_stopping=self._stop_at is not None)
+            self._trainings.check(now)
             if self._stop_at is None or self._finish:
                 self._overseer.dispatch(self._wants_previews)
+            if self._stop_at is None:
+                self._trainings.dispatch(now)
             self._tell_changes(now)
             self._keep_house(now)
-        self._overseer.end()
+        for one in (self._overseer, self._trainings):
+            one.dismiss()
+        for one in (self._overseer, self._trainings):
+            one.end()
         self._tell_changes(self._clock.steady())
         for channel in self._channels.values():
             channel.close()
@@ -103,7 +118,8 @@ class Broker:
     def stop(self, finish: bool) -> None:
         """Take no more jobs and end: after all that wait, or after those that run and a little time.
 
-        The second time that somebody does not want to wait, those that run are put back at once.
+        Nobody waits for a training: it saves itself, and goes on with the next start of the server. The second time
+        that somebody does not want to wait, those that run are put back at once.
         """
         now = self._clock.steady()
         self._desk.is_stopping = True
@@ -119,8 +135,9 @@ class Broker:
         if self._stop_at is None:
             return False
         if self._finish:
-            return not self._ledger.live
-        return not self._ledger.list_running() or self._clock.steady() >= self._stop_at
+            return not self._ledger.is_interactive
+        runs = any(not job.is_training for job in self._ledger.list_running())
+        return not runs or self._clock.steady() >= self._stop_at
 
     def _wait(self) -> None:
         """Sleep until a message comes or something is due."""
@@ -138,7 +155,7 @@ class Broker:
 
     def _list_sockets(self) -> list[zmq.Socket[bytes]]:
         channels = [channel.socket for channel in self._channels.values()]
-        workers = [worker.socket for worker in self._workers if worker.socket is not None]
+        workers = [worker.socket for worker in (*self._workers, self._trainer) if worker.socket is not None]
         return [self._wakeup, *channels, *workers]
 
     def _serve(self, name: str, now: float) -> None:
@@ -168,24 +185,39 @@ class Broker:
             bug = Error("internal", f"a bug of the server with {packet.message.type}; see its log, and report it")
             channel.reply(peer, bug, packet.request)
 
-    def _hear(self, worker: WorkerHandle, now: float) -> None:
+    def _hear(self, worker: WorkerHandle, now: float, hear: Callable[[WorkerHandle, Message], None]) -> None:
         """Take what a worker has told."""
         try:
             messages = worker.receive(_ROUND)
         except ProtocolError as error:
             _LOG.error("worker %d speaks nonsense (%s) and is ended", worker.number, error)
-            self._overseer.bury(worker, now)
+            self._bury(worker, now)
             return
         for message in messages:
             if isinstance(message, Preview):
                 self._push(message.job, message, now, previews=True)
-                continue
             try:
-                self._overseer.hear(worker, message)
+                hear(worker, message)
             except Exception:
                 _LOG.exception("a bug with a worker's %s; the worker is ended", message.type)
-                self._overseer.bury(worker, now)
+                self._bury(worker, now)
                 return
+
+    def _bury(self, worker: WorkerHandle, now: float) -> None:
+        if worker is self._trainer:
+            self._trainings.bury(now)
+        else:
+            self._overseer.bury(worker, now)
+
+    def _tell_worker(self, job: str, message: Message) -> None:
+        self._overseer.tell(job, message)
+        self._trainings.tell(job, message)
+
+    def _show_sample(self, job: str, peer: bytes) -> None:
+        """Samples of a training are rare: who comes late gets the newest one."""
+        sample = self._trainings.find_sample(job)
+        if sample is not None:
+            self._channels["jobs"].push(peer, sample)
 
     def _tell_changes(self, now: float) -> None:
         """Tell watchers which jobs have changed."""
@@ -218,13 +250,13 @@ class Broker:
             self.stop(False)
         if self._stop_at is None:
             heard = max((channel.heard or 0.0 for channel in self._channels.values()), default=0.0)
-            reason = self._vitals.find_end(now, heard, is_busy=bool(self._ledger.live))
+            reason = self._vitals.find_end(now, heard, is_busy=self._ledger.is_busy)
             if reason:
                 _LOG.info("stopping: %s", reason)
                 self.stop(False)
 
     def _check_health(self) -> HealthReport:
-        problems = self._overseer.list_problems()
+        problems = [*self._overseer.list_problems(), *self._trainings.list_problems()]
         if self._ledger.problem:
             problems.append(self._ledger.problem)
         if self._stop_at is not None:
@@ -234,11 +266,11 @@ class Broker:
         elif not any(worker.report for worker in self._workers):
             state = "starting"
         else:
-            state = "busy" if self._ledger.live else "ready"
+            state = "busy" if self._ledger.is_busy else "ready"
         return HealthReport(state, tuple(shorten(problem) for problem in problems[:16]))
 
     def _collect_metrics(self) -> Report:
         now = self._clock.steady()
         clients = max(channel.count_peers(now - _ALIVE_SECONDS) for channel in self._channels.values())
         dropped = sum(channel.dropped for channel in self._channels.values())
-        return collect_metrics(self._counters, self._ledger, self._workers, clients, dropped, now)
+        return collect_metrics(self._counters, self._ledger, self._workers, self._trainer, clients, dropped, now)

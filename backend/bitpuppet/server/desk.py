@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from bitpuppet import __version__
 from bitpuppet.server.ledger import Ledger
 from bitpuppet.server.metrics import Counters
-from bitpuppet.server.models import ModelFolder
+from bitpuppet.server.models import ModelFolder, SetFolder
 from bitpuppet.server.record import Job
 from bitpuppet.server.refusal import Refusal
 from bitpuppet.server.store import StoreError
@@ -21,20 +22,26 @@ from bitpuppet_client.messages import (
     Acknowledge,
     Acknowledged,
     Cancel,
+    DeleteModel,
     Error,
     Fetch,
     Health,
     HealthReport,
     Hello,
+    Library,
+    LibraryPage,
     ListJobs,
     Message,
     Metrics,
     MetricsReport,
+    ModelChanged,
+    RenameModel,
     Report,
     Result,
     Shutdown,
     Status,
     Statuses,
+    Steer,
     Stopping,
     Submit,
     Watch,
@@ -53,6 +60,7 @@ class Desk:
         instance: str,
         ledger: Ledger,
         models: ModelFolder,
+        sets: SetFolder,
         kinds: Sequence[str],
         watchers: Watchers,
         counters: Counters,
@@ -60,6 +68,8 @@ class Desk:
         check_health: Callable[[], HealthReport],
         collect_metrics: Callable[[], Report],
         tell_worker: Callable[[str, Message], None],
+        steer: Callable[[str, str], Job],
+        show_sample: Callable[[str, bytes], None],
         stop: Callable[[bool], None],
     ) -> None:
         """Keep what answers are made of.
@@ -68,18 +78,22 @@ class Desk:
             instance: UUID of this start of the server.
             ledger: the jobs.
             models: what jobs may name.
+            sets: the character sets that trainings may name.
             kinds: of jobs that are run here.
             watchers: who hears of which job.
             counters: what is counted.
             check_health: makes the health report.
             collect_metrics: makes the metrics.
             tell_worker: sends a message to the worker that has a job, if one has.
+            steer: pauses, resumes or finishes a training.
+            show_sample: sends the newest sample of a training, if it has one, to a connection.
             stop: stops the server, after its jobs or before.
         """
         self.is_stopping = False
         self._instance, self._ledger, self._models, self._kinds = instance, ledger, models, tuple(kinds)
         self._watchers, self._counters = watchers, counters
         self._check_health, self._collect_metrics = check_health, collect_metrics
+        self._sets, self._steer, self._show_sample = sets, steer, show_sample
         self._tell_worker, self._stop = tell_worker, stop
 
     def answer(self, channel: str, peer: bytes, message: Message, now: float) -> Message:
@@ -129,6 +143,21 @@ class Desk:
                 if job.state == "running":
                     self._tell_worker(job.id, message)
                 return Statuses(self._instance, (self._ledger.describe(job),), (), None)
+            case Steer():
+                job = self._steer(message.job, message.action)
+                return Statuses(self._instance, (self._ledger.describe(job),), (), None)
+            case Library():
+                cards, after = self._models.describe(message.after)
+                return LibraryPage(cards, tuple(self._sets.list()), after)
+            case RenameModel():
+                self._check_unused(message.name)
+                self._check_new(message.to)
+                self._models.rename(message.name, message.to)
+                return ModelChanged(message.to)
+            case DeleteModel():
+                self._check_unused(message.name)
+                self._models.delete(message.name)
+                return ModelChanged(None)
             case Health():
                 return self._check_health()
             case Metrics():
@@ -152,7 +181,8 @@ class Desk:
         job, known_before = self._ledger.submit(submit)
         self._counters.submitted += not known_before
         if not job.is_final:
-            self._watchers.add(peer, [job.id], now, previews=submit.previews)
+            for name in self._watchers.add(peer, [job.id], now, previews=submit.previews):
+                self._show_sample(name, peer)
             self._ask_for_previews(job, submit.previews)
         return Accepted(self._ledger.describe(job), known_before)
 
@@ -162,18 +192,36 @@ class Desk:
             raise Refusal("stopping", "the server is stopping; start it again, then submit the job", job=submit.job)
         kind = submit.params.kind
         if kind not in self._kinds:
-            remedy = "use the command `bitpuppet train`" if isinstance(submit.params, TrainParams) else "update it"
-            raise Refusal("unsupported", f"this server runs no jobs of the kind {kind}; {remedy}", job=submit.job)
-        if not isinstance(submit.params, TrainParams):
+            raise Refusal("unsupported", f"this server runs no jobs of the kind {kind}; update it", job=submit.job)
+        if isinstance(submit.params, TrainParams):
+            self._models.find(submit.params.base)
+            self._sets.find(submit.params.characters)
+            self._check_new(submit.params.name)
+            self._models.check_free(submit.params.name)
+        else:
             self._models.find(submit.params.model)
         check_amount(submit.parts.values(), self._ledger.settings.limits.pixels, "pixels", _count_pixels)
         check_amount(submit.parts.values(), self._ledger.settings.limits.message_bytes, "bytes", _count_bytes)
         for array in submit.parts.values():
             check_amount([array], self._ledger.settings.limits.frames, "frames in one part", len)
 
+    def _check_unused(self, name: str) -> None:
+        """Raise Refusal while a job needs a model."""
+        users = sum(job.model == name for job in self._ledger.live.values())
+        if users:
+            raise Refusal("busy", f"{users} jobs need the model {name}; wait for them, or cancel them", retry_after=5.0)
+
+    def _check_new(self, name: str) -> None:
+        """Raise Refusal where a training is to make a model of this name."""
+        for job in self._ledger.live.values():
+            if job.is_training and json.loads(job.params)["name"] == name:
+                raise Refusal("conflict", f"a training makes a model {name} already; choose another name", job=job.id)
+
     def _watch(self, peer: bytes, watch: Watch, now: float) -> None:
         found = self._ledger.find(watch.jobs)
-        self._watchers.add(peer, [job.id for job in found.values() if not job.is_final], now, previews=watch.previews)
+        live = [job.id for job in found.values() if not job.is_final]
+        for name in self._watchers.add(peer, live, now, previews=watch.previews):
+            self._show_sample(name, peer)
         for job in found.values():
             self._ask_for_previews(job, watch.previews)
 

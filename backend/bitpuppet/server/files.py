@@ -1,4 +1,4 @@
-"""The arrays of jobs on disk: one safetensors file for what a job needs, one for its result.
+"""The files of jobs: one safetensors file for what a job needs, one for its result, and a folder for a training.
 
 Names are job ids, which are checked UUIDs: nothing that a client sends becomes a path.
 """
@@ -19,13 +19,13 @@ from bitpuppet.server.store import explain
 from bitpuppet_client.jobs import Parts
 from bitpuppet_client.schema import check_job
 
-INPUTS, RESULTS = "inputs", "results"
+INPUTS, RESULTS, RUNS = "inputs", "results", "trainings"
 _PROBE_BYTES = 1 << 16
 _SUFFIX = ".safetensors"
 
 
 class JobFiles:
-    """Input and result files in two folders beside the database."""
+    """What jobs keep in three folders beside the database."""
 
     def __init__(self, folder: Path, reserve_bytes: int) -> None:
         """Make the folders.
@@ -40,7 +40,7 @@ class JobFiles:
         self.folder = folder
         self.reserve_bytes = reserve_bytes
         try:
-            for name in (INPUTS, RESULTS):
+            for name in (INPUTS, RESULTS, RUNS):
                 (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             reason = f"it cannot be written ({error.strerror})"
@@ -122,6 +122,21 @@ class JobFiles:
                     path.unlink()
                     removed += 1
         return removed
+
+    def find_run(self, job: str) -> Path:
+        """The folder of a training's checkpoints, which need not be there."""
+        check_job(job)
+        return self.folder / RUNS / job
+
+    def delete_run(self, job: str) -> None:
+        """Remove a training's checkpoints, if there are any. What cannot be removed is left for `sweep_runs`."""
+        shutil.rmtree(self.find_run(job), ignore_errors=True)
+
+    def sweep_runs(self, known: Collection[str]) -> None:
+        """Remove the checkpoints of jobs that are not known."""
+        for path in list((self.folder / RUNS).iterdir()):
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _find(self, room: str, job: str) -> Path:
         check_job(job)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bitpuppet.server.clock import Clock
+from bitpuppet.server.estimates import expect_bytes, expect_frames
 from bitpuppet.server.queue import find_positions, order_jobs
 from bitpuppet.server.record import MAX_ATTEMPTS, Job
 from bitpuppet.server.refusal import Refusal
@@ -20,7 +21,7 @@ from bitpuppet.server.settings import Settings
 from bitpuppet.server.shelf import Shelf
 from bitpuppet.server.store import Store, StoreClock, StoreError
 from bitpuppet_client import wire
-from bitpuppet_client.jobs import PARAMS, Array, ExtendParams, Parts
+from bitpuppet_client.jobs import PARAMS, Array, Parts
 from bitpuppet_client.messages import JobStatus, Submit, shorten
 from bitpuppet_client.schema import read_object, write_object
 
@@ -65,6 +66,16 @@ class Ledger:
     def list_queued(self) -> list[Job]:
         """Waiting jobs in the order in which they will run."""
         return order_jobs(self.live.values())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is work; a paused training is none."""
+        return any(job.state != "paused" for job in self.live.values())
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether somebody waits for a job that is no training."""
+        return any(not job.is_training for job in self.live.values())
 
     def list_running(self) -> list[Job]:
         """Jobs that a worker has."""
@@ -121,17 +132,17 @@ class Ledger:
         if self.is_stuck:
             raise Refusal("store_full", self.problem or "the server's disk is full; make room on it", job=submit.job)
         sent = sum(array.nbytes for array in submit.parts.values())
-        self.shelf.make_room(sent + _expect_bytes(submit), submit.job)
+        self.shelf.make_room(sent + expect_bytes(submit), submit.job)
         job = Job(
             id=submit.job,
             kind=submit.params.kind,
-            model=getattr(submit.params, "model", ""),
+            model=str(getattr(submit.params, "model", getattr(submit.params, "base", ""))),
             params=json.dumps(write_object(submit.params)),
             digest=digest,
             priority=submit.priority,
             created=self.clock.wall(),
             input_bytes=0,
-            frames=_expect_frames(submit),
+            frames=expect_frames(submit),
             queued_at=self.clock.steady(),
         )
         try:
@@ -161,7 +172,8 @@ class Ledger:
         try:
             for job in jobs:
                 job.state, job.attempts, job.started = "running", job.attempts + 1, self.clock.wall()
-                job.step, job.steps, job.begun, job.heard = 0, 0, now, now
+                job.restart()
+                job.begun = job.heard = now
                 self.store.update(job)
         except StoreError as error:
             self._tell(error)
@@ -173,16 +185,17 @@ class Ledger:
             self._note(job)
         return True
 
-    def advance(self, job: str, step: int, steps: int) -> None:
-        """Note a step of a job. The first one, 0, starts its clock: a job of a batch may have waited for others."""
-        record = self.live.get(job)
+    def advance(self, status: JobStatus) -> None:
+        """Note a step of a job. The first one, 0, starts its clock: a job of a batch may have waited for others.
+
+        Args:
+            status: as the worker knows it: step, steps, and a training's losses and remaining time.
+        """
+        record = self.live.get(status.job)
         if record is None or record.state != "running":
             return
-        record.heard = self.clock.steady()
-        if step == 0:
-            record.begun = record.heard
-        record.step, record.steps = min(step, steps), steps
-        self.changed[job] = record
+        record.advance(status, self.clock.steady())
+        self.changed[status.job] = record
 
     def finish(self, job: str, report: Mapping[str, Any], parts: Parts) -> Job | None:
         """Keep a result; None when nobody waits for it (any more)."""
@@ -194,7 +207,7 @@ class Ledger:
             return record
         waited = max((record.begun or 0.0) - (record.queued_at or 0.0), 0.0)
         record.report = json.dumps(dict(report) | {"queue_seconds": round(waited, 4)})
-        record.step = record.steps
+        record.complete()
         error = self.shelf.put_result(record, parts)
         if error:
             self._tell(error)
@@ -221,7 +234,7 @@ class Ledger:
             Refusal: there is no such job.
         """
         record = self.get(job)
-        if record.state == "queued":
+        if record.state in ("queued", "paused"):
             self._end(record, "cancelled")
         elif record.state == "running" and not record.cancelling:
             record.cancelling = True
@@ -229,30 +242,40 @@ class Ledger:
             self._save(record)
         return record
 
+    def steer(self, job: str, action: str) -> Job:
+        """Pause, resume or finish a training. One that runs is paused and finished after its step, by its trainer.
+
+        Raises:
+            Refusal: there is no such job, or it is no training.
+        """
+        record = self.get(job)
+        if not record.is_training:
+            raise Refusal(
+                "bad_parameter", f"only trainings can be steered, this is a {record.kind}; cancel it", job=job
+            )
+        if record.is_final:
+            return record
+        record.pausing = action == "pause" and record.state == "running"
+        record.finishing |= action == "finish"
+        if action == "pause" and record.state == "queued":
+            self._set_aside(record)
+        elif action != "pause" and record.state == "paused":
+            self._requeue(record)
+        return record
+
     def lose(self, jobs: Iterable[str]) -> None:
         """Put jobs whose worker died back into the queue, once; who was in it twice has failed."""
-        for job in list(jobs):
-            record = self.live.get(job)
-            if record is None or record.state != "running":
-                continue
-            if record.cancelling:
-                self._end(record, "cancelled")
-            elif record.attempts >= MAX_ATTEMPTS:
-                self.fail(job, "crashed", "the worker died twice of this job; send fewer or smaller frames")
+        for record in self._pick_running(jobs):
+            if record.attempts >= MAX_ATTEMPTS and not record.cancelling:
+                self.fail(record.id, "crashed", "the worker died twice of this job; send fewer or smaller frames")
             else:
-                self._requeue(record)
+                self._give_back(record)
 
     def put_back(self, jobs: Iterable[str]) -> None:
         """Put jobs that were stopped in good order back into the queue: this was no attempt."""
-        for job in list(jobs):
-            record = self.live.get(job)
-            if record is None or record.state != "running":
-                continue
+        for record in self._pick_running(jobs):
             record.attempts -= 1
-            if record.cancelling:
-                self._end(record, "cancelled")
-            else:
-                self._requeue(record)
+            self._give_back(record)
 
     def fetch(self, job: str) -> tuple[Job, dict[str, Any], Mapping[str, Array]]:
         """A result: the job, its report and its arrays. Raises Refusal when there is none (yet)."""
@@ -260,7 +283,7 @@ class Ledger:
         if not record.is_final:
             raise Refusal("not_finished", f"the job is {record.state}; wait for its end", job=job)
         if not record.has_result:
-            told = "its result has expired" if record.state == "done" else f"it has {_NO_RESULT[record.state]}"
+            told = record.explain_no_result()
             raise Refusal("no_result", f"the job has no result, {told}; submit it under a new id", job=job)
         try:
             parts = self.shelf.read_result(record)
@@ -268,8 +291,7 @@ class Ledger:
             self.shelf.drop_result(record)
             self._save(record)
             raise Refusal("no_result", error.told, job=job) from error
-        report = json.loads(record.report or "{}")  # JSON knows no tuples, and a report has no lists
-        return record, {k: tuple(v) if isinstance(v, list) else v for k, v in report.items()}, parts
+        return record, record.read_report(), parts
 
     def acknowledge(self, job: str) -> None:
         """Note that a result is safe with its client. Raises Refusal while the job is unfinished."""
@@ -318,9 +340,30 @@ class Ledger:
         self.shelf.tidy(self.live)
         self.changed.clear()
 
+    def _pick_running(self, jobs: Iterable[str]) -> list[Job]:
+        found = [self.live.get(job) for job in jobs]
+        return [record for record in found if record is not None and record.state == "running"]
+
+    def _give_back(self, job: Job) -> None:
+        """See to a job that no worker has any more and that has not ended."""
+        if job.cancelling:
+            self._end(job, "cancelled")
+        elif job.pausing:
+            self._set_aside(job)
+        else:
+            self._requeue(job)
+
     def _requeue(self, job: Job) -> None:
-        job.state, job.step, job.steps, job.begun = "queued", 0, 0, None
+        job.state = "queued"
+        job.restart()
         job.queued_at = self.clock.steady()
+        self._save(job)
+        self._note(job)
+
+    def _set_aside(self, job: Job) -> None:
+        """Keep a training until somebody wants it to go on."""
+        job.state = "paused"
+        job.restart()
         self._save(job)
         self._note(job)
 
@@ -354,24 +397,3 @@ class Ledger:
         if self.problem != error.told:
             _LOG.error("%s", error)
         self.problem = error.told
-
-
-_NO_RESULT = {"failed": "failed", "cancelled": "been cancelled"}
-
-
-def _expect_frames(submit: Submit) -> int:
-    """Frames of the result, as far as that is known before."""
-    parts = submit.parts
-    if isinstance(submit.params, ExtendParams):
-        return len(parts["motion"]) + submit.params.count
-    drawn = parts.get("tokens", parts.get("motion"))
-    return 0 if drawn is None else len(drawn)
-
-
-def _expect_bytes(submit: Submit) -> int:
-    """About how many bytes the result will have."""
-    art = submit.parts.get("content", submit.parts.get("motion"))
-    if art is None or art.ndim != 4:
-        return 0
-    height, width = art.shape[1:3]
-    return _expect_frames(submit) * int(height) * int(width) * 4 * int(getattr(submit.params, "variations", 1))

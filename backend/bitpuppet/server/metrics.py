@@ -39,7 +39,7 @@ class Counters:
             self.done += 1
             self.frames += job.frames
             self._recent.append((now, job.frames))
-            if job.begun is not None:
+            if job.begun is not None and not job.is_training:  # whose hours would hide the seconds of all others
                 self.run_seconds += now - job.begun
                 self.queue_seconds += max(job.begun - (job.queued_at or job.begun), 0.0)
         elif job.state == "failed":
@@ -60,7 +60,13 @@ class Counters:
 
 
 def collect_metrics(
-    counters: Counters, ledger: Ledger, workers: Sequence[WorkerHandle], clients: int, dropped: int, now: float
+    counters: Counters,
+    ledger: Ledger,
+    workers: Sequence[WorkerHandle],
+    trainer: WorkerHandle,
+    clients: int,
+    dropped: int,
+    now: float,
 ) -> Report:
     """All figures under flat names. Those of workers are lists, one item a worker."""
     jobs, frames = counters.measure_throughput(now)
@@ -71,6 +77,7 @@ def collect_metrics(
         "clients": clients,
         "queued": len(queued),
         "running": len(ledger.list_running()),
+        "paused": sum(job.state == "paused" for job in ledger.live.values()),
         "submitted": counters.submitted,
         "done": counters.done,
         "failed": counters.failed,
@@ -91,6 +98,7 @@ def collect_metrics(
         "worker_memory_bytes": tuple(_tell(worker, "memory_bytes") for worker in workers),
         "device_memory_bytes": tuple(_tell(worker, "device_memory_bytes") for worker in workers),
         "worker_jobs": tuple(len(worker.jobs) for worker in workers),
+        "trainer_memory_bytes": _tell(trainer, "memory_bytes"),
     }
 
 

@@ -44,7 +44,7 @@ class Overseer:
             while worker.is_ready and not self._ledger.is_stuck:
                 most_frames = worker.batch_frames
                 most_jobs = self._settings.batch_jobs if most_frames else 1
-                batch = pick_batch(self._ledger.list_queued(), most_jobs, most_frames)
+                batch = pick_batch(self._list_queued(), most_jobs, most_frames)
                 if not batch:
                     return
                 loaded = [pair for job in batch if (pair := self._load(job, wants_previews(job.id)))]
@@ -62,7 +62,7 @@ class Overseer:
             self._complaints[worker.number] = message.message
         elif isinstance(message, Update):
             if message.status.job in worker.jobs:
-                self._ledger.advance(message.status.job, message.status.step, message.status.steps)
+                self._ledger.advance(message.status)
         elif isinstance(message, (Result, Error)) and message.job in worker.jobs:
             worker.jobs.remove(message.job)
             worker.deaths = 0
@@ -93,7 +93,7 @@ class Overseer:
             return
         self._complaints[worker.number] = f"the worker for {worker.device or 'the best device'} does not start: {words}"
         if all(other.deaths >= _HOPELESS and other.report is None for other in self._workers):
-            for job in self._ledger.list_queued():
+            for job in self._list_queued():
                 self._ledger.fail(job.id, "crashed", "the worker does not start; run `bitpuppet doctor` to see why")
 
     def list_problems(self) -> list[str]:
@@ -106,13 +106,19 @@ class Overseer:
                 problems.append(f"the worker for {worker.device or 'the best device'} died {worker.deaths} times")
         return problems
 
-    def end(self) -> None:
-        """Let all workers go; what they had is put back into the queue."""
+    def dismiss(self) -> None:
+        """Tell all workers to leave."""
         for worker in self._workers:
             worker.dismiss()
+
+    def end(self) -> None:
+        """Wait for workers that were dismissed; what they had is put back into the queue."""
         for worker in self._workers:
             worker.wait()
             self._ledger.put_back(worker.bury(0.0))
+
+    def _list_queued(self) -> list[Job]:
+        return [job for job in self._ledger.list_queued() if not job.is_training]
 
     def _load(self, job: Job, previews: bool) -> tuple[Job, Submit] | None:
         """A job as it was submitted; None when it cannot be read any more, and has failed."""

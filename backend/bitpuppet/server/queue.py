@@ -17,8 +17,13 @@ def order_jobs(jobs: Iterable[Job]) -> list[Job]:
 
 
 def find_positions(ordered: Sequence[Job]) -> Mapping[str, int]:
-    """How many jobs are ahead of each."""
-    return {job.id: ahead for ahead, job in enumerate(ordered)}
+    """How many jobs are ahead of each; trainings have a queue of their own."""
+    ahead = {False: 0, True: 0}
+    positions = {}
+    for job in ordered:
+        positions[job.id] = ahead[job.is_training]
+        ahead[job.is_training] += 1
+    return positions
 
 
 def pick_batch(ordered: Sequence[Job], most_jobs: int, most_frames: int) -> list[Job]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from bitpuppet_client.messages import FINAL_STATES, JobError, JobStatus
 
@@ -54,6 +56,19 @@ class Job:
     """Steady clock: its worker's last sign of life."""
     queued_at: float | None = None
     """Steady clock: when it entered the queue of this start of the server."""
+    eta: float | None = None
+    """Seconds that are left, where the worker says so itself."""
+    loss: float | None = None
+    held_out: float | None = None
+    pausing: bool = False
+    """Somebody paused it, and it runs on to the end of its step."""
+    finishing: bool = False
+    """Somebody wants the model that it has, and no more steps."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it is for the trainer, and not for a device's worker."""
+        return self.kind == "train"
 
     @property
     def is_final(self) -> bool:
@@ -65,13 +80,50 @@ class Job:
         """Whether a worker died while it held this job: such a job runs alone."""
         return self.attempts > 0
 
+    def restart(self) -> None:
+        """Forget where the last run was; a training goes on from there."""
+        self.begun = self.eta = None
+        self.pausing = False
+        if not self.is_training:
+            self.step = self.steps = 0
+
+    def advance(self, told: JobStatus, now: float) -> None:
+        """Note a step, as the worker tells it, at a moment of the steady clock."""
+        self.heard = now
+        if told.step == 0:
+            self.begun = now
+        self.step, self.steps, self.eta = min(told.step, told.steps), told.steps, told.eta_seconds
+        if told.loss is not None:
+            self.loss = told.loss
+        if told.held_out is not None:
+            self.held_out = told.held_out
+
+    def complete(self) -> None:
+        """Note that there are no more steps; a training may have ended early."""
+        if self.is_training:
+            self.steps = self.step
+        else:
+            self.step = self.steps
+
+    def read_report(self) -> dict[str, Any]:
+        """What its result says of it. JSON knows no tuples, and a report has no lists."""
+        values = json.loads(self.report or "{}")
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+    def explain_no_result(self) -> str:
+        """Why a final job has no result."""
+        words = {"failed": "it has failed", "cancelled": "it has been cancelled"}
+        return words.get(self.state, "its result has expired")
+
     def to_status(self, *, position: int | None = None, now: float = 0.0) -> JobStatus:
         """What clients are told; `now` is the steady clock's, for the remaining time."""
         error = None
         if self.state == "failed":
             error = JobError(self.error_code or "internal", self.error_message or "it failed; submit it again")
         eta = None
-        if self.state == "running" and self.begun is not None and 0 < self.step <= self.steps:
+        if self.state == "running" and self.eta is not None:
+            eta = self.eta
+        elif self.state == "running" and self.begun is not None and 0 < self.step <= self.steps:
             eta = max(now - self.begun, 0.0) / self.step * (self.steps - self.step)
         return JobStatus(
             job=self.id,
@@ -89,6 +141,8 @@ class Job:
             attempts=self.attempts,
             has_result=self.has_result,
             error=error,
+            loss=self.loss,
+            held_out=self.held_out,
         )
 
 

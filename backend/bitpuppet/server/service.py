@@ -21,11 +21,11 @@ from bitpuppet.server.clock import Clock
 from bitpuppet.server.ledger import Ledger
 from bitpuppet.server.life import LockedError, Vitals, hold
 from bitpuppet.server.logs import start_log, stop_log
-from bitpuppet.server.models import ModelFolder
+from bitpuppet.server.models import ModelFolder, SetFolder
 from bitpuppet.server.security import CLIENTS, Gate, Keys, bind, guard
 from bitpuppet.server.settings import Settings
 from bitpuppet.server.tasks import list_kinds
-from bitpuppet.server.workers import COMMAND, WorkerHandle
+from bitpuppet.server.workers import COMMAND, TRAINER, WorkerHandle
 from bitpuppet_client.endpoint import Endpoint, make_folder, read_endpoint, remove_endpoint, write_endpoint
 from bitpuppet_client.errors import ClientError
 
@@ -49,6 +49,7 @@ def serve(
     to_stderr: bool = False,
     clock: Clock | None = None,
     worker_command: Sequence[str] = COMMAND,
+    trainer_command: Sequence[str] = TRAINER,
 ) -> None:
     """Run a server until it is told to stop, or nobody needs it.
 
@@ -58,6 +59,7 @@ def serve(
         to_stderr: write the log to the terminal, too.
         clock: the machine's; tests bring one of their own.
         worker_command: program and arguments of a worker; tests bring one with an engine of their own.
+        trainer_command: the same of the process that trains.
 
     Raises:
         AlreadyRunning: there is one already.
@@ -88,13 +90,29 @@ def serve(
             stack.callback(channels[name].socket.close, 0)
         vitals = Vitals(settings, clock.steady(), wake)
         vitals.catch_signals()
-        numbers = range(len(settings.devices))
-        workers = [WorkerHandle(number, settings, context, gate, wake, worker_command) for number in numbers]
-        for worker in workers:
+        workers = [
+            WorkerHandle(number, device, settings, context, gate, wake, worker_command)
+            for number, device in enumerate(settings.devices)
+        ]
+        trainer = WorkerHandle(len(workers), settings.devices[0], settings, context, gate, wake, trainer_command)
+        for worker in (*workers, trainer):
             stack.callback(worker.bury, 0.0)  # whatever happens, no socket may keep the context from ending
         models = ModelFolder(settings.models)
         models.list()  # reads and hashes the weights now, and not while a client waits
-        broker = Broker(instance, settings, clock, ledger, models, list_kinds(), channels, workers, vitals, wakeup)
+        broker = Broker(
+            instance,
+            settings,
+            clock,
+            ledger,
+            models,
+            SetFolder(settings.sets),
+            list_kinds(),
+            channels,
+            workers,
+            trainer,
+            vitals,
+            wakeup,
+        )
         endpoint = Endpoint(
             version=__version__,
             instance=instance,

@@ -30,6 +30,12 @@ def find_models() -> Path:
     return Path(named) if named else platformdirs.user_data_path("bitpuppet", appauthor=False) / "models"
 
 
+def find_sets() -> Path:
+    """The folder of the user's character sets: $BITPUPPET_SETS, or the user's folder for the data of programs."""
+    named = os.environ.get("BITPUPPET_SETS")
+    return Path(named) if named else platformdirs.user_data_path("bitpuppet", appauthor=False) / "sets"
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings of a server. Sizes are in bytes, times in seconds."""
@@ -38,6 +44,8 @@ class Settings:
     """The file that tells clients of this user where the server is; its folder holds the lock."""
     store: Path = field(default_factory=find_store)
     models: Path = field(default_factory=find_models)
+    sets: Path = field(default_factory=find_sets)
+    """The character sets that trainings can name: folders, or `.toml` files."""
     devices: tuple[str | None, ...] = (None,)
     """One worker for each; None for the best device that is there."""
     bind: str = LOOPBACK
@@ -84,6 +92,10 @@ class Settings:
     """How long a worker may take from its start to its readiness: libraries and weights from a slow disk."""
     stall_seconds: float = 600.0
     """How long a job may give no sign of life before its worker is ended."""
+    training_stall_seconds: float = 3600.0
+    """The same for a training, which may measure itself for long between two steps."""
+    leave_seconds: float = 30.0
+    """How long a training may take to save itself when the server stops."""
     cancel_seconds: float = 30.0
     """How long a cancelled job may go on before its worker is ended."""
     batch_jobs: int = 16
@@ -125,6 +137,11 @@ class Settings:
     def lock(self) -> Path:
         """The file that is locked as long as the server runs."""
         return self.endpoint.with_suffix(".lock")
+
+    @property
+    def trainings(self) -> Path:
+        """Where trainings keep their checkpoints, one folder a job."""
+        return self.store / "trainings"
 
     @property
     def log(self) -> Path:

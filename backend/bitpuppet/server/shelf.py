@@ -60,10 +60,11 @@ class Shelf:
         return not job.input_bytes or self._files.holds(INPUTS, job.id)
 
     def drop_input(self, job: str, size: int, *, delete: bool = True) -> None:
-        """No longer count what a job needed, `size` bytes, and delete it."""
+        """No longer count what a job needed, `size` bytes, and delete it, and what a training kept to go on."""
         self.bytes -= size
         if delete:
             self._files.delete(INPUTS, job)
+            self._files.delete_run(job)
 
     def put_result(self, job: Job, parts: Parts) -> StoreError | None:
         """Keep a result; what is wrong with the disk, if the result had to stay in memory."""
@@ -131,6 +132,7 @@ class Shelf:
     def tidy(self, live: Mapping[str, Job]) -> None:
         """Remove files that belong to no job, such as a kill leaves between two steps. Raises StoreError."""
         self._files.sweep(INPUTS, live.keys())
+        self._files.sweep_runs(live.keys())
         self._files.sweep(RESULTS, self._store.list_results())
 
     def _write_result(self, job: Job, parts: Parts) -> None:

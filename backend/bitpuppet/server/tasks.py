@@ -43,7 +43,7 @@ class Done:
 
 def list_kinds() -> tuple[str, ...]:
     """The kinds of jobs that this installation runs."""
-    kinds = ("retarget", "tokens", "encode", "decode")
+    kinds = ("retarget", "tokens", "encode", "decode", "train")
     return (*kinds, "extend") if find_spec("bitpuppet.jobs.extend") is not None else kinds
 
 

@@ -24,12 +24,21 @@ class Watchers:
         """Nobody watches."""
         self._leases: dict[str, dict[bytes, _Lease]] = {}
 
-    def add(self, peer: bytes, jobs: Iterable[str], now: float, *, previews: bool) -> None:
-        """Let a connection watch jobs, or go on watching them."""
+    def add(self, peer: bytes, jobs: Iterable[str], now: float, *, previews: bool) -> list[str]:
+        """Let a connection watch jobs, or go on watching them.
+
+        Returns:
+            The jobs of which it gets previews now and did not before.
+        """
+        new = []
         for job in jobs:
             leases = self._leases.setdefault(job, {})
-            if peer in leases or len(leases) < MOST_WATCHERS:
+            old = leases.get(peer)
+            if old is not None or len(leases) < MOST_WATCHERS:
                 leases[peer] = _Lease(now + WATCH_LEASE_SECONDS, previews)
+                if previews and (old is None or not old.previews or old.until < now):
+                    new.append(job)
+        return new
 
     def find(self, job: str, now: float, *, previews: bool = False) -> Iterator[bytes]:
         """The connections that watch a job, or those of them that want previews."""

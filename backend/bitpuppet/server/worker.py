@@ -1,41 +1,32 @@
 """A worker: the process that holds models on one device and does one job, or one batch of jobs, after the other.
 
-It has one connection, to the broker that started it, and touches no file but the models. Its standard input says what
-it is to be, and then stays open: its end is the end of the broker, and so of the worker.
+It has one connection, to the broker that started it (see `line`), and touches no file but the models.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import sys
-import threading
 import time
 import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-import zmq
 
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.retarget import Prepared
 from bitpuppet.server.engines import EngineLoader, Loaded, load, measure_device
+from bitpuppet.server.line import Line, Orders, begin
 from bitpuppet.server.models import ModelFolder
 from bitpuppet.server.refusal import Refusal
-from bitpuppet.server.security import harden
 from bitpuppet.server.tasks import Done, MakePreview, is_memory_error, prepare_retarget, run_batch, run_task
-from bitpuppet_client import wire
 from bitpuppet_client.jobs import DEFAULT_MODEL, RetargetParams
 from bitpuppet_client.messages import (
     Cancel,
     Error,
     JobStatus,
-    Message,
     MetricsReport,
     Preview,
     Result,
@@ -48,30 +39,6 @@ from bitpuppet_client.messages import (
 
 MODELS_IN_MEMORY = 2
 _REPORT_SECONDS = 2.0
-_STDIN = 0
-_LOST = 3
-"""Exit status of a worker whose broker is gone."""
-
-
-@dataclass(frozen=True, repr=False)
-class Orders:
-    """What a worker is told on its standard input, as one line of JSON."""
-
-    address: str
-    server_public: str
-    public: str
-    secret: str
-    models: str
-    device: str | None
-
-    @classmethod
-    def read(cls, line: str) -> Orders:
-        """Undo `write`."""
-        return cls(**json.loads(line))
-
-    def write(self) -> bytes:
-        """The line."""
-        return json.dumps(vars(self)).encode() + b"\n"
 
 
 class _Cancelled(Exception):
@@ -90,14 +57,7 @@ class Worker:
         self._orders, self._load = orders, load
         self._models = ModelFolder(Path(orders.models))
         self._models_in_memory: OrderedDict[str, Loaded] = OrderedDict()
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        harden(self._socket)
-        self._socket.linger = 1000  # the last words of a worker that cannot start
-        self._socket.sndhwm = self._socket.rcvhwm = 1000
-        self._socket.curve_serverkey = orders.server_public.encode()
-        self._socket.curve_publickey, self._socket.curve_secretkey = orders.public.encode(), orders.secret.encode()
-        self._socket.connect(orders.address)
+        self._line = Line(orders)
         self._inbox: deque[Submit] = deque()
         self._cancelled: set[str] = set()
         self._closed: set[str] = set()
@@ -124,8 +84,7 @@ class Worker:
         except _Stopped:
             pass
         finally:
-            self._socket.close()
-            self._context.term()
+            self._line.close()
 
     def _load_first(self) -> None:
         """Have the usual model ready before the first job asks for it, where there is one."""
@@ -134,7 +93,7 @@ class Worker:
         except Refusal:
             pass  # a folder without it is fine: jobs will name another one
         except BitpuppetError as error:
-            self._send(Error("failed", shorten(str(error))))
+            self._line.send(Error("failed", shorten(str(error))))
 
     def _work(self, submit: Submit) -> None:
         started = time.perf_counter()
@@ -236,7 +195,7 @@ class Worker:
             "device": model.device,
             "model_seconds": round(seconds, 4),
         }
-        self._send(Result(submit.job, submit.params.kind, dict(done.report) | used, done.parts))
+        self._line.send(Result(submit.job, submit.params.kind, dict(done.report) | used, done.parts))
 
     def _close(self, submit: Submit) -> None:
         """Forget a job that has its answer."""
@@ -259,12 +218,12 @@ class Worker:
     def _tell_step(self, submit: Submit, step: int, steps: int, preview: MakePreview | None = None) -> None:
         """Only job, step and steps are the worker's to tell; the broker knows the rest."""
         status = JobStatus(submit.job, submit.params.kind, "running", submit.priority, 0.0, step=step, steps=steps)
-        self._send(Update(status), drop=step > 0)
+        self._line.send(Update(status), drop=step > 0)
         if preview is not None and (submit.previews or submit.job in self._watched):
-            self._send(Preview(submit.job, step, steps, {"frames": preview()}), drop=True)
+            self._line.send(Preview(submit.job, step, steps, {"frames": preview()}), drop=True)
 
     def _refuse(self, submit: Submit, code: str, message: str) -> None:
-        self._send(Error(code, shorten(message), submit.job))
+        self._line.send(Error(code, shorten(message), submit.job))
 
     def _find_model(self, name: str) -> Loaded:
         """A model in memory. Raises BitpuppetError when there is none of this name, or it cannot be loaded."""
@@ -292,17 +251,11 @@ class Worker:
             "device_memory_bytes": measure_device(),
             "models": len(loaded),
         }
-        self._send(MetricsReport(values))
+        self._line.send(MetricsReport(values))
 
     def _receive(self, *, wait: bool) -> None:
         """Take what the broker says; `wait` for at least one message."""
-        while True:
-            try:
-                frames = self._socket.recv_multipart(0 if wait else zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            wait = False
-            message = wire.decode_request(frames).message
+        for message in self._line.receive(wait=wait):
             if isinstance(message, Submit):
                 self._inbox.append(message)
             elif isinstance(message, Cancel):
@@ -311,14 +264,6 @@ class Worker:
                 self._watched.update(message.jobs)
             elif isinstance(message, Shutdown):
                 self._is_stopping = True
-
-    def _send(self, message: Message, *, drop: bool = False) -> None:
-        """Tell the broker; what is of the moment only may be lost where it does not keep up."""
-        try:
-            self._socket.send_multipart(wire.encode(message), zmq.NOBLOCK if drop else 0)
-        except zmq.Again:
-            if not drop:
-                raise
 
 
 def _name_model(submit: Submit) -> str:
@@ -335,29 +280,9 @@ def _describe(submit: Submit) -> tuple[object, ...]:
     return submit.params.model, submit.params.steps, len(submit.parts["content"]), len(submit.parts["motion"])
 
 
-def _read_orders() -> Orders:
-    line = b""
-    while not line.endswith(b"\n"):
-        data = os.read(_STDIN, 1 << 16)
-        if not data:
-            sys.exit(_LOST)
-        line += data
-    return Orders.read(line.decode())
-
-
-def _end_with_broker() -> None:
-    """Wait for the end of standard input, which only the broker holds open."""
-    while os.read(_STDIN, 1 << 16):
-        pass
-    os._exit(_LOST)  # at once, also out of the middle of a step: nobody is left to hear of it
-
-
 def main(load: EngineLoader = load) -> None:
     """Be a worker; tests bring an engine of their own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the broker, which tells its workers
-    orders = _read_orders()
-    threading.Thread(target=_end_with_broker, name="lifeline", daemon=True).start()
-    Worker(orders, load).run()
+    Worker(begin(), load).run()
 
 
 if __name__ == "__main__":

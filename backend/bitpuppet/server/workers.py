@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 
 import zmq
 
+from bitpuppet.server.line import Orders
 from bitpuppet.server.logs import follow
 from bitpuppet.server.security import Gate, Keys, bind, guard
 from bitpuppet.server.settings import LOOPBACK, Settings
-from bitpuppet.server.worker import Orders
 from bitpuppet_client import wire
 from bitpuppet_client.messages import Message, MetricsReport, Shutdown
 
 COMMAND = (sys.executable, "-P", "-m", "bitpuppet.server.worker")
+TRAINER = (sys.executable, "-P", "-m", "bitpuppet.server.trainer")
 """`-P`: a folder that happens to be the current one must not bring modules of its own."""
-_SECONDS_TO_LEAVE = 5.0
+SECONDS_TO_LEAVE = 5.0
 _MOST_PAUSE = 60.0
 _MOST_BATCH_FRAMES = 4096
 _LOG = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class WorkerHandle:
     def __init__(
         self,
         number: int,
+        device: str | None,
         settings: Settings,
         context: zmq.Context[zmq.Socket[bytes]],
         gate: Gate,
@@ -40,7 +42,8 @@ class WorkerHandle:
         """Describe a worker; `start` makes it.
 
         Args:
-            number: of the worker, from 0; its device is the setting's.
+            number: of the worker, from 0.
+            device: what it computes on; None for the best.
             settings: the server's.
             context: the server's.
             gate: that guards its socket.
@@ -48,7 +51,7 @@ class WorkerHandle:
             command: program and arguments.
         """
         self.number = number
-        self.device = settings.devices[number]
+        self.device = device
         self.jobs: list[str] = []
         """What it was given and has not given back."""
         self.report: MetricsReport | None = None
@@ -61,6 +64,8 @@ class WorkerHandle:
         """In a row, without a finished job in between."""
         self.last_words = ""
         """The last line that the process printed."""
+        self.is_dismissed = False
+        """Whether it was told to leave: its end is no death then."""
         self._settings, self._context, self._gate = settings, context, gate
         self._wake, self._command = wake, list(command)
         self._restart_at = 0.0
@@ -68,7 +73,7 @@ class WorkerHandle:
     @property
     def is_ready(self) -> bool:
         """Whether it can take a job."""
-        return self.socket is not None and self.report is not None and not self.jobs
+        return self.socket is not None and self.report is not None and not self.jobs and not self.is_dismissed
 
     @property
     def batch_frames(self) -> int:
@@ -92,6 +97,8 @@ class WorkerHandle:
             secret=keys.secret.decode(),
             models=str(self._settings.models),
             device=self.device,
+            sets=str(self._settings.sets),
+            trainings=str(self._settings.trainings),
         )
         # A session of its own: Ctrl-C in the terminal is for the broker alone.
         self.process = subprocess.Popen(
@@ -108,6 +115,7 @@ class WorkerHandle:
             self.process.stdin.flush()
         follow(self.process.stderr, self._hear, self._wake)
         self.report, self.jobs, self.started, self.last_words = None, [], now, ""
+        self.is_dismissed = False
         _LOG.info("worker %d started, process %d", self.number, self.process.pid)
 
     def send(self, message: Message) -> None:
@@ -133,6 +141,17 @@ class WorkerHandle:
 
     def bury(self, now: float) -> list[str]:
         """Clear away what is left of the process, and kill it if it still lives; the jobs that it had."""
+        jobs = self._clear(logging.WARNING)
+        self.deaths += 1
+        pause = min(_MOST_PAUSE, self._settings.restart_seconds * 2 ** (self.deaths - 1))
+        self._restart_at = now + (pause if self.deaths > 1 else 0.0)
+        return jobs
+
+    def release(self) -> list[str]:
+        """The same for a process that was dismissed, and may be started again at once."""
+        return self._clear(logging.INFO)
+
+    def _clear(self, level: int) -> list[str]:
         process, jobs = self.process, self.jobs
         if process is not None:
             process.kill()
@@ -140,25 +159,23 @@ class WorkerHandle:
             if process.stdin is not None:
                 with contextlib.suppress(OSError):
                     process.stdin.close()
-            _LOG.warning("worker %d has ended with status %s", self.number, process.returncode)
+            _LOG.log(level, "worker %d has ended with status %s", self.number, process.returncode)
         if self.socket is not None:
             self.socket.close(0)
             self._gate.close(f"worker-{self.number}")
         self.process, self.socket, self.report, self.jobs = None, None, None, []
-        self.deaths += 1
-        pause = min(_MOST_PAUSE, self._settings.restart_seconds * 2 ** (self.deaths - 1))
-        self._restart_at = now + (pause if self.deaths > 1 else 0.0)
         return jobs
 
     def dismiss(self) -> None:
         """Tell the worker to stop with its step."""
+        self.is_dismissed = True
         self.send(Shutdown(finish=False))
 
-    def wait(self) -> None:
+    def wait(self, seconds: float = SECONDS_TO_LEAVE) -> None:
         """Wait a little for the process to leave."""
         if self.process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(_SECONDS_TO_LEAVE)
+                self.process.wait(seconds)
 
     def _hear(self, line: str) -> None:
         self.last_words = line

@@ -1,4 +1,4 @@
-"""Sheets, grids, palettes and exact pixels: numpy and Pillow only. All other rooms may use this one."""
+"""Sheets, grids, palettes, exact pixels and videos: numpy, Pillow and PyAV. All other rooms may use this one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ from bitpuppet.sprites.palette_files import read_palette
 from bitpuppet.sprites.reader import read_clip
 from bitpuppet.sprites.scale import enlarge_frames, find_pixel_scale, reduce_frames
 from bitpuppet.sprites.tags import Slice, SliceKey, Tag
+from bitpuppet.sprites.video.container import VideoInfo
+from bitpuppet.sprites.video.reader import probe_video, read_video, read_windows
+from bitpuppet.sprites.video.settings import (
+    VIDEO_OPTIONS,
+    VIDEO_SUFFIXES,
+    WHOLE_VIDEOS,
+    Crop,
+    Videos,
+    VideoSettings,
+    is_video,
+)
+from bitpuppet.sprites.video.writer import VideoWriter, write_video
 from bitpuppet.sprites.writer import (
     check_strip_path,
     write_apng,
@@ -39,9 +51,13 @@ __all__ = [
     "MAX_FRAMES",
     "MAX_PIXELS",
     "MIN_CONFIDENCE",
+    "VIDEO_OPTIONS",
+    "VIDEO_SUFFIXES",
+    "WHOLE_VIDEOS",
     "Anchor",
     "Clip",
     "ContentBox",
+    "Crop",
     "EmptyArtError",
     "Exact",
     "ExactSettings",
@@ -50,6 +66,10 @@ __all__ = [
     "Slice",
     "SliceKey",
     "Tag",
+    "VideoInfo",
+    "VideoSettings",
+    "VideoWriter",
+    "Videos",
     "check_output",
     "check_strip_path",
     "clear_hidden",
@@ -65,12 +85,16 @@ __all__ = [
     "find_format",
     "find_grid",
     "find_pixel_scale",
+    "is_video",
     "list_outputs",
     "make_exact",
     "oklab_to_srgb",
     "place_clip",
+    "probe_video",
     "read_clip",
     "read_palette",
+    "read_video",
+    "read_windows",
     "reduce_frames",
     "restore_clip",
     "snap_frames",
@@ -82,4 +106,5 @@ __all__ = [
     "write_gif",
     "write_sheet",
     "write_strip",
+    "write_video",
 ]

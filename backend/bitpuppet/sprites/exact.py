@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bitpuppet.sprites.clip import check_frames, clear_hidden
 from bitpuppet.sprites.palette import collect_palette, find_nearest, pack_colours, unpack_colours
+from bitpuppet.sprites.patterns import mend_patterns
 from bitpuppet.sprites.scale import find_pixel_scale
 
 Frames = NDArray[np.uint8]
@@ -47,12 +48,15 @@ class ExactSettings:
     palette: bool = True
     """Only colours of the reference, or of `colours`."""
     colours: NDArray[np.uint8] | int | None = None
-    """Another palette, uint8 (P, 3), or how many of the reference's colours to use, 1 to 256."""
+    """Another palette, uint8 (P, 3), or how many of the reference's colours to use, 1 to 256. The reference is brought
+    to it too, for the steps that follow."""
     outline: bool = False
     """A colour that the reference has, but never at the rim of the silhouette, gives way there to the rim's colour.
     Off, since on LPC characters it spoils as much as it mends; for art with a closed outline."""
     orphans: bool = True
     """Single pixels unlike all eight neighbours become like those, unless the reference has such pixels."""
+    patterns: bool = True
+    """A pixel whose 24 neighbours the reference shows with another colour in the middle, always, becomes that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +101,8 @@ def make_exact(frames: NDArray[Any], reference: Frames, settings: ExactSettings 
         exact = note("outline", _from_pixels(_mend_outline(_to_pixels(exact), _to_pixels(known))))
     if settings.orphans:
         exact = note("orphans", _from_pixels(_mend_orphans(_to_pixels(exact), _to_pixels(known))))
+    if settings.patterns:
+        exact = note("patterns", _from_pixels(mend_patterns(_to_pixels(exact), _to_pixels(known))))
     return Exact(exact, changed)
 
 

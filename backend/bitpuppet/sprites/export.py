@@ -1,4 +1,4 @@
-"""One clip to a file, or to the few that a format has: strip, sheet, frames, GIF, APNG, Aseprite and its JSON."""
+"""One clip to a file, or to the few that a format has: strip, sheet, frames, GIF, APNG, Aseprite, its JSON, video."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bitpuppet.sprites.clip import Clip
 from bitpuppet.sprites.formats.aseprite_writer import encode_aseprite
 from bitpuppet.sprites.formats.atlas_writer import draw_packed_sheet, encode_atlas
 from bitpuppet.sprites.formats.files import ASEPRITE_SUFFIXES, ATLAS_SUFFIX
+from bitpuppet.sprites.video.writer import VIDEO_FORMATS, write_video
 from bitpuppet.sprites.writer import (
     check_path,
     encode_png,
@@ -32,6 +33,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "aseprite": ASEPRITE_SUFFIXES,
     "json": (ATLAS_SUFFIX,),
     "json-hash": (ATLAS_SUFFIX,),
+    **VIDEO_FORMATS,
 }
 """What can be written, and how the names of its files end; of several formats with one ending, the first is meant.
 Frames go into a folder, whose name may be any: they are written only where that is asked for."""
@@ -83,8 +85,8 @@ def write_clip(clip: Clip, path: Path, wanted: str | None = None) -> tuple[Path,
     """Write a clip in the format that is wanted, or that the name's ending says; see FORMATS.
 
     A strip, a sheet and single frames have neither durations nor tags; a sheet has one row for each tag, or for each
-    row that the clip came from. GIF and APNG have durations, and play a tag's direction where one tag is the whole
-    clip. The Aseprite formats have all of it; `json` writes the sheet beside it, as a PNG of the same name.
+    row that the clip came from. GIF, APNG and videos have durations, and play a tag's direction where one tag is the
+    whole clip. The Aseprite formats have all of it; `json` writes the sheet beside it, as a PNG of the same name.
 
     Returns the files (or the folder) written, the one that was named first. Each is whole or as it was before. Raises
     BitpuppetError as `find_format`, or when a file cannot be written.
@@ -99,6 +101,8 @@ def write_clip(clip: Clip, path: Path, wanted: str | None = None) -> tuple[Path,
     elif chosen in ("gif", "apng"):
         played = _unroll(clip)
         (write_gif if chosen == "gif" else write_apng)(played.frames, path, played.durations_ms)
+    elif chosen in VIDEO_FORMATS:
+        write_video(_unroll(clip), path, chosen)
     elif chosen == "aseprite":
         write_bytes(encode_aseprite(clip), path, ASEPRITE_SUFFIXES)
     else:
@@ -128,7 +132,7 @@ def _split_rows(clip: Clip) -> list[Clip]:
 
 
 def _unroll(clip: Clip) -> Clip:
-    """The clip as it plays: a GIF knows no directions."""
+    """The clip as it plays: a GIF or a video knows no directions."""
     for tag in clip.tags:
         if tag.first == 0 and tag.last == len(clip) - 1 and tag.direction != "forward":
             order = tag.list_played()

@@ -55,7 +55,7 @@ class Picture:
 
 def read_size(path: Path) -> tuple[int, int]:
     """Width and height from the header of a PNG or GIF, nothing decoded. BitpuppetError when it is neither."""
-    with _open_file(path) as file:
+    with open_file(path) as file:
         return _parse_header(file, path)[:2]
 
 
@@ -65,7 +65,7 @@ def read_picture(path: Path) -> Picture:
     Raises BitpuppetError when the file is missing, unreadable, damaged, no such image, or beyond the limits of
     MAX_PIXELS (all frames together) and MAX_FRAMES.
     """
-    with _open_file(path) as file:
+    with open_file(path) as file:
         width, height, depth = _parse_header(file, path)
         check_pixels(path, width, height, 1)
         file.seek(0)
@@ -91,7 +91,7 @@ def check_pixels(path: Path, width: int, height: int, frames: int) -> None:
 
 def read_bytes(path: Path, limit: int) -> bytes:
     """All bytes of a file. Raises BitpuppetError when it cannot be read or has more than `limit` bytes."""
-    with _open_file(path) as file:
+    with open_file(path) as file:
         try:
             data = file.read(limit + 1)
         except OSError as error:
@@ -104,7 +104,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 @contextmanager
-def _open_file(path: Path) -> Iterator[BinaryIO]:
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading. BitpuppetError when it is missing, may not be read, or is no plain file."""
     try:
         # Opening a named pipe would wait for ever.
         if path.exists() and not path.is_file():

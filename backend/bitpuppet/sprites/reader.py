@@ -1,4 +1,4 @@
-"""Files to clips: sheets and strips (PNG), animations (GIF, APNG, Aseprite), sheets with a JSON, folders of frames."""
+"""Files to clips: sheets and strips (PNG), animations (GIF, APNG, Aseprite), videos, sheets with a JSON, folders."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from bitpuppet.sprites.formats.files import ASEPRITE_SUFFIXES, ATLAS_SUFFIX, rea
 from bitpuppet.sprites.formats.tagging import find_tag
 from bitpuppet.sprites.grid import MIN_CONFIDENCE, Grid, cut_grid, find_grid, list_divisors
 from bitpuppet.sprites.images import check_pixels, read_picture, read_size
+from bitpuppet.sprites.video.reader import read_video
+from bitpuppet.sprites.video.sampling import cut_clip
+from bitpuppet.sprites.video.settings import VideoSettings, is_video
 
 _FRAME_SUFFIXES = (".png", ".apng", ".gif")
 _MAX_NAMED = 8
@@ -26,14 +29,16 @@ def read_clip(
     frame: tuple[int, int] | None = None,
     rows: Sequence[int] | None = None,
     tag: str | None = None,
+    video: VideoSettings | None = None,
 ) -> Clip:
-    """Read the frames of a PNG sheet or strip, a GIF, an APNG, an Aseprite file, a sheet's JSON or a folder of frames.
+    """Read the frames of a PNG sheet or strip, GIF, APNG, Aseprite file, video, a sheet's JSON or a folder of frames.
 
     `frame`: width and height of a frame in pixels. It may be left out when the grid can be found; animations and
     folders know their frames, and do not use it. `rows`: rows of the sheet, counted from 0, in the order wanted;
     all rows when None or empty. Of sheets, the cells that have a visible pixel are taken, in reading order.
     `tag`: the animation to take of a file that names them (`.aseprite`, `.ase`, `.json`), its frames in their order
     in the file, whatever its direction. An Aseprite file of one frame, with `frame` given, is a sheet.
+    `video`: frame rate, range, crop and size to take of videos, GIF, APNG and folders; other files do not use it.
 
     Raises EmptyArtError when no pixel is visible, and BitpuppetError when the file cannot be read, the frame does
     not divide the sheet, the grid cannot be found, a row or tag does not exist, or a limit is crossed (MAX_PIXELS in
@@ -43,8 +48,11 @@ def read_clip(
     if frame is not None and min(frame) < 1:
         raise BitpuppetError(f"--frame {frame[0]}x{frame[1]} is no size for a frame; give both sides as 1 or more")
     suffix = path.suffix.lower()
+    cut = video or VideoSettings()
     if _is_folder(path):
-        clip = Clip(_read_folder(path), name=path.stem)
+        clip = cut_clip(Clip(_read_folder(path), name=path.stem), cut)
+    elif is_video(path) or (suffix == ".gif" and not cut.is_whole and frame is None):
+        clip = read_video(path, cut)
     elif suffix == ATLAS_SUFFIX:
         clip, tag = read_atlas_file(path, tag), None
     elif suffix in ASEPRITE_SUFFIXES:
@@ -58,7 +66,7 @@ def read_clip(
             if tag is not None:
                 find_tag((), tag, str(path))
             return _cut_sheet(path, picture.frames[0], frame, rows)
-        clip = Clip(picture.frames, picture.durations_ms, name=path.stem)
+        clip = cut_clip(Clip(picture.frames, picture.durations_ms, name=path.stem), cut)
     if tag is not None:
         found = find_tag(clip.tags, tag, str(path))
         clip = clip.cut(found.first, found.last)
@@ -113,7 +121,7 @@ def _count_key(name: str) -> tuple[list[tuple[int, str]], str]:
 
 def _cut_sheet(path: Path, sheet: NDArray[np.uint8], frame: tuple[int, int] | None, rows: Sequence[int] | None) -> Clip:
     _check_visible(path, sheet)
-    grid = _guess_grid(path, sheet) if frame is None else _divide_sheet(path, sheet, frame)
+    grid = guess_grid(path, sheet) if frame is None else divide_sheet(path, sheet, frame)
     cells = cut_grid(sheet, grid)
     visible = np.any(cells[..., 3], axis=(1, 2))
     _check_rows(path, rows or (), grid.rows)
@@ -134,19 +142,21 @@ def _cut_sheet(path: Path, sheet: NDArray[np.uint8], frame: tuple[int, int] | No
     return Clip(cells[chosen], rows=tuple((chosen // grid.columns).tolist()), name=path.stem)
 
 
-def _guess_grid(path: Path, sheet: NDArray[np.uint8]) -> Grid:
+def guess_grid(path: Path, sheet: NDArray[np.uint8], remedy: str = "give the size of a frame with --frame WxH") -> Grid:
+    """The grid of a sheet (H, W, 4). Raises BitpuppetError, naming `path` and the remedy, where it is not sure."""
     guess = find_grid(sheet)
     if guess.confidence < MIN_CONFIDENCE:
         height, width, _ = sheet.shape
         raise BitpuppetError(
             f"{path}: no sure grid in {width}x{height} pixels (best guess {guess.grid.frame_width}x"
             f"{guess.grid.frame_height}, {guess.reason}, confidence {guess.confidence:.2f} of the {MIN_CONFIDENCE} "
-            "needed); give the size of a frame with --frame WxH"
+            f"needed); {remedy}"
         )
     return guess.grid
 
 
-def _divide_sheet(path: Path, sheet: NDArray[np.uint8], frame: tuple[int, int]) -> Grid:
+def divide_sheet(path: Path, sheet: NDArray[np.uint8], frame: tuple[int, int]) -> Grid:
+    """The grid of a sheet (H, W, 4) in frames of this width and height. Raises BitpuppetError where they do not fit."""
     height, width, _ = sheet.shape
     if width % frame[0] or height % frame[1]:
         raise BitpuppetError(

@@ -81,7 +81,7 @@ def write_frames(frames: NDArray[np.uint8], folder: str | Path) -> None:
         for name, data in images.items():
             _replace(target / name, data)
         return
-    hidden = _hide(target)
+    hidden = hide_path(target)
 
     def make_folder() -> None:
         hidden.mkdir()
@@ -138,13 +138,13 @@ def _check_folder(folder: Path) -> None:
         raise BitpuppetError(f"the folder {folder} does not exist; create it first")
 
 
-def _hide(target: Path) -> Path:
+def hide_path(target: Path) -> Path:
     """A name beside `target` that nobody uses. Beside it, because a rename is atomic only within a file system."""
     return target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
 
 
 def _replace(target: Path, data: bytes) -> None:
-    hidden = _hide(target)
+    hidden = hide_path(target)
 
     def write() -> None:
         with hidden.open("xb") as file:

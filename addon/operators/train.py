@@ -1,0 +1,158 @@
+"""Training a model of one's own, and what can be done with models."""
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..core.errors import ArtError
+from ..state import current
+from ..training import delete_model, describe_facts, get_training, look, rename_model, start, steer
+from .base import INNER, PLAIN, Guarded
+
+NAME = "Name of the model"
+
+
+class TrainLook(Guarded, bpy.types.Operator):
+    """Ask the backend for its models and character sets, and for a training that is under way"""
+
+    bl_idname = "bitpuppet.train_look"
+    bl_label = "Look for Sets and Models"
+    bl_options = INNER
+
+    def act(self, context):
+        """Ask."""
+        look()
+
+
+class TrainStart(Guarded, bpy.types.Operator):
+    """Let a copy of the base learn the character set, beside all other work. It goes on when this file is closed"""
+
+    bl_idname = "bitpuppet.train_start"
+    bl_label = "Train"
+    bl_options = PLAIN
+
+    @classmethod
+    def poll(cls, context):
+        """Whether none is under way, and a set is named."""
+        if get_training().is_open:
+            cls.poll_message_set("A training is under way; there is one at a time")
+            return False
+        if not context.scene.bitpuppet.train.characters:
+            cls.poll_message_set("Choose a character set first")
+            return False
+        return True
+
+    def act(self, context):
+        """Begin."""
+        settings = context.scene.bitpuppet.train
+        start(settings.model, settings.characters, settings.base, settings.minutes)
+
+
+class TrainSteer(Guarded, bpy.types.Operator):
+    """Pause the training, let it go on, or end it with the best model so far"""
+
+    bl_idname = "bitpuppet.train_steer"
+    bl_label = "Steer Training"
+    bl_options = INNER
+
+    action: EnumProperty(
+        items=(
+            ("pause", "Pause", "Save it after its step, and free the device"),
+            ("resume", "Resume", "Let it go on"),
+            ("finish", "Finish", "End it after its step, with the best model so far"),
+        )
+    )
+
+    @classmethod
+    def description(cls, context, properties):
+        """The tooltip."""
+        return cls.bl_rna.properties["action"].enum_items[properties.action].description
+
+    def act(self, context):
+        """Ask."""
+        steer(self.action)
+
+
+class TrainCancel(Guarded, bpy.types.Operator):
+    """Stop the training and throw away what it learned"""
+
+    bl_idname = "bitpuppet.train_cancel"
+    bl_label = "Cancel Training"
+    bl_options = INNER
+
+    def invoke(self, context, event):
+        """Ask first: hours may be lost."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def act(self, context):
+        """Ask the backend."""
+        current().link.cancel(get_training().job)
+
+
+class ModelCard(bpy.types.Operator):
+    """Show what is known of this model"""
+
+    bl_idname = "bitpuppet.model_card"
+    bl_label = "Model"
+    bl_options = INNER
+
+    model: StringProperty(description=NAME)
+
+    def execute(self, context):
+        """There is nothing to do."""
+        return {"FINISHED"}
+
+    def invoke(self, context, event):
+        """Show the card."""
+        return context.window_manager.invoke_popup(self, width=340)
+
+    def draw(self, context):
+        """Draw the card."""
+        card = next((one for one in get_training().models if one.model.name == self.model), None)
+        self.layout.label(text=self.model, icon="INFO")
+        for name, value in describe_facts(card) if card is not None else ():
+            row = self.layout.split(factor=0.4)
+            row.label(text=name)
+            row.label(text=value)
+
+
+class ModelRename(Guarded, bpy.types.Operator):
+    """Give this model another name"""
+
+    bl_idname = "bitpuppet.model_rename"
+    bl_label = "Rename Model"
+    bl_options = INNER
+
+    model: StringProperty(description=NAME, options={"HIDDEN"})
+    to: StringProperty(name="New Name", description="Letters, digits, dots, dashes", maxlen=64)
+
+    def invoke(self, context, event):
+        """Ask for the name."""
+        self.to = self.model
+        return context.window_manager.invoke_props_dialog(self)
+
+    def act(self, context):
+        """Ask the backend."""
+        if self.to == self.model:
+            raise ArtError("This is its name already; write another one")
+        rename_model(self.model, self.to)
+
+
+class ModelDelete(Guarded, bpy.types.Operator):
+    """Remove this model, for ever"""
+
+    bl_idname = "bitpuppet.model_delete"
+    bl_label = "Delete Model"
+    bl_options = INNER
+
+    model: StringProperty(description=NAME, options={"HIDDEN"})
+
+    def invoke(self, context, event):
+        """Ask first."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def act(self, context):
+        """Ask the backend."""
+        delete_model(self.model)
+
+
+CLASSES = (TrainLook, TrainStart, TrainSteer, TrainCancel, ModelCard, ModelRename, ModelDelete)

@@ -1,0 +1,171 @@
+"""An animator's characters as a source of scenes for cross-driving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitpuppet.data.character_set import Character, CharacterSet
+from bitpuppet.data.mixture import Scene
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.sprites import Anchor, find_content_box, find_pixel_scale, place_clip, reduce_frames
+from bitpuppet.sprites.palette import OPAQUE_ALPHA
+
+Frames = NDArray[np.uint8]
+SHARE_FLIPPED = 0.25
+"""Scenes that are mirrored as a whole: characters, poses and drivers alike."""
+SHARE_ALONE = 0.5
+"""Scenes whose content is one animation, which is all that a new character often has."""
+
+
+class Pose(NamedTuple):
+    """One animation of one character of a set, by number."""
+
+    character: int
+    animation: int
+
+
+def fit_character(character: Character, canvas: int) -> Character:
+    """The character at its own pixel scale, if it fits a canvas (its side in pixels).
+
+    Art that is drawn at 2 to 8 times its size is reduced by one factor for all animations.
+
+    Raises:
+        BitpuppetError: an animation is larger than the canvas, or shows nothing opaque.
+    """
+    joined = np.concatenate([animation.frames for animation in character.animations])
+    scale = find_pixel_scale(joined)
+    animations = []
+    for animation in character.animations:
+        frames = reduce_frames(animation.frames, scale)
+        if not (frames[..., 3] >= OPAQUE_ALPHA).any():
+            raise BitpuppetError(
+                f"{character.name}, {animation.name}: no pixel has alpha {OPAQUE_ALPHA} or more, so it has no colours; "
+                "draw it opaque, or leave it out of the set"
+            )
+        box = find_content_box(frames)
+        if box is not None and max(box.width, box.height) > canvas:
+            raise BitpuppetError(
+                f"{character.name}, {animation.name}: the art is {box.width}x{box.height} pixels, the preset's canvas "
+                f"holds {canvas}x{canvas}; leave this animation out of the set, or draw it smaller"
+            )
+        animations.append(replace(animation, frames=frames))
+    return replace(character, animations=tuple(animations))
+
+
+def place_like(frames: Frames, anchor: Anchor) -> Frames:
+    """Frames (T, H, W, 4) on the canvas where `anchor` has other frames of that size; what sticks out is cut."""
+    canvas = np.zeros((len(frames), anchor.canvas, anchor.canvas, 4), np.uint8)
+    left, top = anchor.left, anchor.top
+    x0, x1 = max(left, 0), min(left + frames.shape[2], anchor.canvas)
+    y0, y1 = max(top, 0), min(top + frames.shape[1], anchor.canvas)
+    if x0 < x1 and y0 < y1:
+        canvas[:, y0:y1, x0:x1] = frames[:, y0 - top : y1 - top, x0 - left : x1 - left]
+    return canvas
+
+
+class CustomSource:
+    """Scenes of a character set.
+
+    The target and the content stand where the content's own anchor puts them, and the driver where its own does: so it
+    is when the model is used, where nobody knows how high a jump will be that is not drawn yet.
+    """
+
+    def __init__(self, characters: CharacterSet, canvas: int, *, held_out: Sequence[Pose] = ()) -> None:
+        """Prepare a set.
+
+        Args:
+            characters: at least one of them has two animations.
+            canvas: side of the frames that are drawn, in pixels.
+            held_out: animations that are no targets (they may be content and drivers).
+
+        Raises:
+            BitpuppetError: a character is larger than the canvas, or there is nothing to drive across.
+        """
+        self.canvas = canvas
+        self.name = characters.name
+        self.characters = tuple(fit_character(character, canvas) for character in characters.characters)
+        self.targets = [pose for pose in list_targets(self.characters) if pose not in set(held_out)]
+        if not self.targets:
+            raise BitpuppetError(
+                f"{characters.name}: no character has two animations, so nothing can be learnt from the set; add some"
+            )
+
+    def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
+        """See `Source`. Where no other character performs the first clip's animation, its driver is itself."""
+        pose = self.targets[int(rng.integers(len(self.targets)))]
+        others = [n for n in range(len(self.characters[pose.character].animations)) if n != pose.animation]
+        count = 1 if rng.random() < SHARE_ALONE else max(1, clips - 1)
+        chosen = [int(n) for n in rng.permutation(others)[:count]]
+        drivers = self.find_drivers(pose)
+        driver = drivers[int(rng.integers(len(drivers)))] if drivers else pose
+        scene = self.make_scene(pose, chosen, driver)
+        if rng.random() < SHARE_FLIPPED:
+            scene = Scene([flip(clip) for clip in scene.clips], flip(scene.driver))
+        return scene
+
+    def make_scene(self, pose: Pose, content: Sequence[int], driver: Pose) -> Scene:
+        """The scene of a target, of the character's animations that content comes from, and of a driver's."""
+        animations = self.characters[pose.character].animations
+        _, anchor = place_clip(np.concatenate([animations[n].frames for n in content]), self.canvas)
+        clips = [place_like(animations[n].frames, anchor) for n in (pose.animation, *content)]
+        return Scene(clips, place_clip(self._frames(driver), self.canvas)[0])
+
+    def find_drivers(self, pose: Pose) -> list[Pose]:
+        """Animations of other characters with the name and the length of `pose`."""
+        wanted = self.characters[pose.character].animations[pose.animation]
+        return [
+            Pose(c, a)
+            for c, character in enumerate(self.characters)
+            for a, animation in enumerate(character.animations)
+            if c != pose.character and animation.name == wanted.name and len(animation.frames) == len(wanted.frames)
+        ]
+
+    def count_occupied(self, patch: int) -> tuple[int, int]:
+        """Most patches (their side in pixels) that a frame of the set shows something in, and that all frames do."""
+        most, union = 0, np.zeros((self.canvas // patch,) * 2, bool)
+        for character in self.characters:
+            for animation in character.animations:
+                alpha = place_clip(animation.frames, self.canvas)[0][..., 3] > 0
+                cells = alpha.reshape(len(alpha), len(union), patch, len(union), patch).any(axis=(2, 4))
+                most = max(most, int(cells.sum(axis=(1, 2)).max()))
+                union |= cells.any(axis=0)
+        return most, int(union.sum())
+
+    def _frames(self, pose: Pose) -> Frames:
+        return self.characters[pose.character].animations[pose.animation].frames
+
+
+def flip(frames: Frames) -> Frames:
+    """Frames (T, H, W, 4) mirrored left to right."""
+    return np.ascontiguousarray(frames[:, :, ::-1])
+
+
+def list_targets(characters: Sequence[Character]) -> list[Pose]:
+    """All animations whose character has another one."""
+    return [
+        Pose(c, a)
+        for c, character in enumerate(characters)
+        if len(character.animations) > 1
+        for a in range(len(character.animations))
+    ]
+
+
+def hold_out(characters: Sequence[Character], share: float = 0.1) -> list[Pose]:
+    """Animations to measure on while training, by a rule that depends on the set alone.
+
+    Every animation must stay known: only those that another character performs too, in as many frames, are taken,
+    evenly spaced among them, at most one of each name. None in sets where nothing is shared.
+    """
+    names: dict[tuple[str, int], list[Pose]] = {}
+    for pose in list_targets(characters):
+        animation = characters[pose.character].animations[pose.animation]
+        names.setdefault((animation.name, len(animation.frames)), []).append(pose)
+    shared = [poses for poses in names.values() if len(poses) > 1]
+    count = min(len(shared), max(1, round(share * sum(len(poses) for poses in shared))))
+    picked = np.linspace(0, len(shared) - 1, count).round().astype(int) if shared else np.zeros(0, int)
+    return [shared[n][place % len(shared[n])] for place, n in enumerate(picked)]

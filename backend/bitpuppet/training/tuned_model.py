@@ -1,0 +1,100 @@
+"""Model files of fine-tuned weights: as those that ship, with a card in their header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from bitpuppet.data.character_set import CharacterSet
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.model.preset import Preset
+from bitpuppet.model.weights import SHIPPED, save_weights
+
+_KEY = "card"
+_TEXTS = ("base", "base_digest", "set_name", "set_digest")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Where a model comes from."""
+
+    base: str
+    """The preset that was begun with."""
+    base_digest: str
+    """First half of the SHA-256 of its weights file, in hex."""
+    set_name: str
+    set_digest: str
+    """The same of the set's frames."""
+    characters: tuple[str, ...] = ()
+    animations: int = 0
+    steps: int = 0
+    seconds: int = 0
+    date: str = ""
+    """UTC, ISO 8601; empty until the file is written."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """`before` and `best`: exact share of the held-out animations' pixels with the base weights and with these;
+    `tokens_kept`: share of the motion tokens of base data that are as the base's."""
+
+
+def save_tuned(path: Path, state: Mapping[str, Tensor], preset: Preset, card: ModelCard) -> None:
+    """Write a model file: bfloat16 safetensors, under a temporary name first."""
+    values = asdict(card) | {"date": datetime.now(UTC).isoformat(timespec="seconds")}
+    save_weights(path, state, preset, {_KEY: json.dumps(values), "steps": str(card.steps), "data": card.set_name})
+
+
+def read_card(path: Path) -> ModelCard | None:
+    """The card of a model file; None for weights that were not fine-tuned.
+
+    Raises:
+        BitpuppetError: the file cannot be read, or its card is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+        if text is None:
+            return None
+        values: dict[str, Any] = json.loads(text)
+        known = {name: values[name] for name in (f.name for f in fields(ModelCard)) if name in values}
+        if not all(isinstance(known.get(name), str) for name in _TEXTS):
+            raise ValueError("its card lacks the base or the set")
+        return ModelCard(**(known | {"characters": tuple(known.get("characters", ()))}))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise BitpuppetError(f"{path}: not a readable model file ({error}); copy it again") from error
+
+
+def digest_weights(preset: str, path: Path | None) -> str:
+    """What tells one weights file from another."""
+    file = path or SHIPPED / f"{preset}.safetensors"
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
+
+
+def digest_set(characters: CharacterSet) -> str:
+    """What tells one character set from another: names and pixels."""
+    digest = hashlib.sha256()
+    for character in characters.characters:
+        for animation in character.animations:
+            digest.update(json.dumps([character.name, animation.name, animation.frames.shape]).encode())
+            digest.update(animation.frames.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def read_preset_name(path: Path) -> str:
+    """The preset that a weights file says it holds.
+
+    Raises:
+        BitpuppetError: it is no weights file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return str(json.loads((file.metadata() or {})["preset"])["name"])
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise BitpuppetError(f"{path}: not a readable weights file of bitpuppet; copy it again") from error

@@ -1,0 +1,120 @@
+"""Every panel in every state, drawn onto a layout that is played: names that do not exist are found here.
+
+tools/check_window.py does the same with Blender's own layout, in a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: run tools/test_extension.py")
+from .played import PlayedLayout, PlayedLink  # noqa: E402 - it needs bpy
+from .states import Stage, list_states  # noqa: E402
+
+
+@pytest.fixture
+def stage(extension: Any) -> Iterator[Stage]:
+    """A played backend and a new file."""
+    state = extension.state
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    real, state.link = state.link, PlayedLink()
+    made = Stage(extension.load, state.link)
+    made.clear()
+    yield made
+    made.clear()
+    state.link = real
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+def draw_all(stage: Stage, image: Any = None) -> dict[str, PlayedLayout]:
+    """What each panel of both editors shows; panels that are not shown are left out."""
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        preferences=bpy.context.preferences,
+        region=SimpleNamespace(width=300),
+        space_data=SimpleNamespace(image=image),
+        active_object=bpy.context.view_layer.objects.active,
+        window_manager=bpy.context.window_manager,
+    )
+    drawn = {}
+    for kind in stage.load("panels.tabs").CLASSES:
+        if hasattr(kind, "poll") and not kind.poll(context):
+            continue
+        layout = drawn[kind.bl_idname] = PlayedLayout()
+        panel = SimpleNamespace(layout=layout, draws=kind.draws)
+        for name in ("draw_header", "draw_header_preset", "draw"):
+            if hasattr(kind, name):
+                getattr(kind, name)(panel, context)
+    return drawn
+
+
+def list_texts(drawn: dict[str, PlayedLayout], name: str) -> str:
+    return " ".join(text for panel, layout in drawn.items() if panel.endswith(name) for text in layout.texts)
+
+
+def test_every_panel_is_drawn_in_every_state(stage: Stage) -> None:
+    seen: set[str] = set()
+    for name, enter in list_states(stage).items():
+        stage.clear()
+        enter(stage)
+        for image in (None, bpy.data.images.get("hero"), bpy.data.images.get("hero - walk")):
+            try:
+                seen.update(draw_all(stage, image))
+            except Exception as error:
+                error.add_note(f"in the state {name}")
+                raise
+    assert seen == {kind.bl_idname for kind in stage.load("panels.tabs").CLASSES}
+
+
+@pytest.mark.parametrize(
+    ("state", "panel", "words"),
+    [
+        ("chosen", "source", "6 x 1 cells of 32 x 32"),
+        ("grid", "motion", "rows 1"),
+        ("wrong-grid", "source", "do not divide"),
+        ("queued", "draw", "Queued, 3 ahead"),
+        ("running", "draw", "Step 2 of 4, 1 min 15 s left"),
+        ("running", "draw", "Cancel All 2"),
+        ("failed", "source", "fewer frames"),
+        ("result", "result", "12 frames of 32 x 32"),
+        ("motion", "timeline", "12 keys, 1 locked"),
+        ("rendering", "render", "Frame 3 of 8"),
+        ("models", "models", "my-knights"),
+        ("training", "train", "Step 39 of 80, 15 min left"),
+        ("training", "train", "held out 42.0%"),
+        ("training-paused", "train", "Resume"),
+        ("training-failed", "train", "no animation"),
+        ("installing", "source", "Installing: torch"),
+        ("lost", "source", "Start Backend"),
+        ("lost-elsewhere", "source", "Try Again"),
+        ("wrong-version", "source", "Set Up"),
+        ("notice-object.camera_add", "source", "Add Camera"),
+    ],
+)
+def test_panel_tells_its_state(stage: Stage, state: str, panel: str, words: str) -> None:
+    list_states(stage)[state](stage)
+    # Sentences are wrapped, so they are looked for in all texts of the panel together.
+    for editor in ("image", "view"):
+        assert words in list_texts(draw_all(stage), f"_{editor}_{panel}")
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda layout: layout.prop(bpy.context.scene.bitpuppet, "nothing"),
+        lambda layout: layout.label(text="it", icon="NO_SUCH_ICON"),
+        lambda layout: layout.label(text="it", align=True),
+        lambda layout: layout.operator("bitpuppet.nothing"),
+        lambda layout: setattr(layout.operator("bitpuppet.show"), "sheet", "source"),
+        lambda layout: setattr(layout, "scale", 2),
+        lambda layout: layout.row(align=True).lable(text="it"),
+        lambda layout: layout.template_ID(bpy.context.scene.bitpuppet.source, "picture"),
+    ],
+)
+def test_layout_refuses_what_blender_does_not_know(extension: Any, draw: Any) -> None:
+    with pytest.raises((AssertionError, KeyError)):
+        draw(PlayedLayout())

@@ -1,0 +1,97 @@
+"""The panel's buttons with a real backend: what ends up in the .blend, also when that is closed in mid-job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .conftest import Extension
+
+bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: run tools/test_extension.py")
+
+
+@pytest.fixture
+def scene(connected: Extension, example: dict[str, np.ndarray]) -> Iterator[None]:
+    """A file with the example's clips as source and motion."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    data, images = bpy.context.scene.bitpuppet, connected.load("images")
+    for sheet, name in ((data.source, "content"), (data.motion, "motion")):
+        sheet.image = images.store_pixels(name, np.concatenate(list(example[name]), axis=1))
+        sheet.height, sheet.width = example[name].shape[1:3]
+    data.settings.seed = "7"
+    yield
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+def wait_for_job(extension: Extension) -> Any:
+    """The newest entry of the history, when it is over."""
+    extension.wait(lambda: not bpy.context.scene.bitpuppet.jobs[0].is_open, "the end of the job")
+    item = bpy.context.scene.bitpuppet.jobs[0]
+    assert item.state == "done", item.message
+    return item
+
+
+def read_result(extension: Extension, item: Any) -> np.ndarray:
+    return extension.load("results").read_frames(item.image)
+
+
+def test_extend_and_loop_go_on_from_the_given_frames(
+    connected: Extension, scene: None, example: dict[str, np.ndarray]
+) -> None:
+    given, settings = example["motion"], bpy.context.scene.bitpuppet.settings
+    settings.count, settings.variations = 2, 2
+    for operator in (bpy.ops.bitpuppet.extend, bpy.ops.bitpuppet.close_loop):
+        assert operator() == {"FINISHED"}
+        frames = read_result(connected, wait_for_job(connected))
+        assert frames.shape == (len(given) + 2, *given.shape[1:])
+        assert np.array_equal(frames[: len(given)], given)
+        assert frames[len(given) :].any()
+        settings.variations = 1
+
+
+def test_job_of_a_closed_file_is_fetched_with_the_command_lines_pixels(
+    connected: Extension, scene: None, example: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    link = connected.state.link
+    assert bpy.ops.bitpuppet.retarget() == {"FINISHED"}
+    job = bpy.context.scene.bitpuppet.jobs[0].job
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    connected.wait(lambda: not link.jobs, "the end of the job that nobody looks at")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    item = wait_for_job(connected)
+    assert item.job == job
+    assert np.array_equal(read_result(connected, item), example["frames"])
+
+
+def test_edited_motion_is_drawn_again(connected: Extension, scene: None, example: dict[str, np.ndarray]) -> None:
+    bpy.ops.bitpuppet.retarget()
+    strip = read_result(connected, wait_for_job(connected))
+    bpy.ops.bitpuppet.motion_to_timeline(step=1)
+    (curve,) = connected.load("decoding").list_curves(bpy.context.active_object)
+    points = curve.keyframe_points
+    points[0].type = "EXTREME"
+    points[len(points) - 1].co.x += 1  # the pose before it holds
+    curve.update()
+    bpy.ops.bitpuppet.redecode()
+    connected.wait(lambda: len(bpy.context.scene.bitpuppet.jobs) == 2, "the strip's entry")
+    connected.wait(lambda: bpy.context.scene.bitpuppet.jobs[0].kind == "decode", "its tokens")
+    frames = read_result(connected, wait_for_job(connected))
+    assert len(frames) == len(strip) + 1
+    assert np.array_equal(frames[0], strip[0]), "the locked frame is untouched"
+    assert np.array_equal(frames[-2], frames[-3]), "a held pose is drawn once"
+
+
+def test_backend_tells_its_models_and_refuses_a_set_that_is_not_there(connected: Extension, scene: None) -> None:
+    get_training = connected.load("training").get_training
+    assert bpy.ops.bitpuppet.train_look() == {"FINISHED"}
+    connected.wait(lambda: get_training().models, "the models")
+    assert [(card.model.name, card.own) for card in get_training().models] == [("sprite64", False)]
+    bpy.context.scene.bitpuppet.train.characters = "no-such-set"
+    assert bpy.ops.bitpuppet.train_start() == {"FINISHED"}
+    connected.wait(lambda: not get_training().is_open, "the end of the training")
+    assert get_training().has_failed and get_training().outcome.startswith("There is no character set")
