@@ -101,7 +101,11 @@ def test_named_pipe_does_not_hang(refused: Refused, folder: Path, model: tuple[s
     [
         ("nowhere/out.png", "the folder nowhere does not exist; create it first"),
         ("frames", "frames is a folder; name a file that ends in .png"),
-        ("out.jpg", "out.jpg does not end in .png, .apng, .gif, .aseprite, .ase or .json; change the suffix"),
+        (
+            "out.jpg",
+            "out.jpg does not end in .png, .apng, .gif, .aseprite, .ase, .json, .mp4, .m4v, .webm or .mov; "
+            "change the suffix",
+        ),
         ("out", "out does not end in .png"),
         ("content.png", "content.png: --out would overwrite its own input; choose another name"),
         ("frames/../motion.png", "would overwrite its own input"),

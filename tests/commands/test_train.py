@@ -54,6 +54,8 @@ def test_mistakes_are_named(options: list[str], message: str, tmp_path: Path, mo
     [
         (["train", "--from", "nothing", "set"], "no such preset"),
         (["train", "--from", "sprite64", "set", "--temporal"], "--temporal"),
+        (["train", "--from", "sprite64", "set", "--learn", "motion"], "--learn"),
+        (["train", "tiny", "--learn", "colours"], "--learn"),
         (["train", "tiny", "--minutes", "3"], "--from"),
     ],
 )

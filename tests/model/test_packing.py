@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -142,6 +142,7 @@ def test_foreign_bytes_are_one_line(data: bytes, magic: bool) -> None:
 
 
 @relaxed
+@example(b"\0", 1)
 @given(st.binary(max_size=60), st.integers(1, MAX_FRAMES))
 def test_wrong_payload_never_passes_for_tokens(payload: bytes, frames: int) -> None:
     coder, _ = make_coder(2, 4, 5)

@@ -91,7 +91,7 @@ def test_sprite64_is_what_it_was() -> None:
     with torch.device("meta"):
         model = BitrateControlledDiffusion(Preset())
     names = set(model.state_dict())
-    assert {"encoder.motion_query", "encoder.places", "denoiser.temporal_blocks.2.distances"} <= names
+    assert {"encoder.stem.to_motion.weight", "encoder.places", "denoiser.temporal_blocks.2.distances"} <= names
     assert model.denoiser.temporal_blocks[0].distances.shape == (4, 7)
     assert len(model.denoiser.temporal_blocks) == 3
     assert Preset.from_metadata({"name": "sprite64"}) == Preset()

@@ -11,7 +11,11 @@ import torch
 from bitpuppet.data.mixture import UNKNOWN, make_mixture
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.training.objective import CrossDriving, TensorBatch, pick_blindly, score_agreement, score_colours, soften
+from bitpuppet.model.quantizer import hard_entropy_bits
+from bitpuppet.model.stem import Stem
+from bitpuppet.training.batch import TensorBatch
+from bitpuppet.training.loop import choose_learners
+from bitpuppet.training.objective import CrossDriving, pick_blindly, score_colours, soften
 from bitpuppet.training.recipe import Recipe
 
 TINY = PRESETS["tiny"]
@@ -88,27 +92,15 @@ def test_soften_is_square_below_and_absolute_above_the_knee() -> None:
     assert float(soften(torch.tensor(2.0))) == pytest.approx(2 - 0.05, rel=0.01)
 
 
-def test_agreement_finds_poses_by_motion() -> None:
-    generator = torch.Generator().manual_seed(0)
-    own = torch.randn(2, 5, 32, generator=generator) * 2
-    poses = torch.randint(0, 256, (2, 5, 4, 4, 4), generator=generator, dtype=torch.uint8)
-    agreed = score_agreement(own[:, :3], own, poses)
-    mixed_up = score_agreement(own[:, [1, 2, 0]], own, poses)
-    assert agreed < 0.01 < 1 < mixed_up
-
-
-def test_poses_that_look_the_same_need_not_differ() -> None:
-    motion, poses = torch.zeros(1, 3, 32), torch.zeros(1, 3, 4, 4, 4, dtype=torch.uint8)
-    assert score_agreement(motion, motion, poses) == 0
-    poses[0, 1] = 9  # now the second frame can be told from the others
-    assert score_agreement(motion, motion, poses) == pytest.approx((2 * math.log(2) + math.log(3)) / 3)
-
-
-def test_agreement_moves_motion_of_two_characters_together() -> None:
-    motion = torch.randn(1, 3, 32).requires_grad_()
-    poses = torch.randint(0, 256, (1, 3, 4, 4, 4), dtype=torch.uint8)
-    candidates = torch.randn(1, 3, 32)
-    before = score_agreement(motion, candidates, poses)
-    before.backward()
-    assert motion.grad is not None
-    assert score_agreement(motion - motion.grad, candidates, poses) < before
+def test_motion_tokens_that_do_not_learn_are_those_of_use() -> None:
+    torch.manual_seed(0)
+    objective = CrossDriving(BitrateControlledDiffusion(TINY), Recipe(learns="frames"))
+    choose_learners(objective.model, objective.recipe)
+    batch = draw_batch()
+    losses = objective(batch, 1.0)
+    losses.total.backward()
+    stem = objective.model.encoder.stem
+    assert isinstance(stem, Stem) and all(weight.grad is None for weight in stem.parameters())
+    assert objective.model.quantizer.codebooks.grad is None
+    used = objective.model.encode_motion(batch.motion.flatten(0, 1))
+    assert losses.hard_bits == pytest.approx(hard_entropy_bits(used, TINY.codewords))

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -51,6 +51,12 @@ def train(
     temporal: Annotated[
         bool, typer.Option("--temporal", help="The second stage, with temporal layers; begin it with --start-from.")
     ] = False,
+    learn: Annotated[
+        Literal["all", "motion", "frames"],
+        typer.Option(
+            help="What: all, or in two runs first motion, its tokens alone by agreement, then frames, all else."
+        ),
+    ] = "all",
     puppets_only: Annotated[bool, typer.Option(help="Train on puppets alone, which needs no data folder.")] = False,
     codec: Annotated[
         Path | None, typer.Option(help="For paper: folder of a diffusers AutoencoderKL with safetensors.")
@@ -73,9 +79,9 @@ def train(
     if base is None and (minutes is not None or rank or keep_motion):
         raise typer.BadParameter("--minutes, --rank and --keep-motion are for fine-tuning; name the base with --from")
     if base is not None:
-        if start_from is not None or temporal or codec is not None or compile_model:
+        if start_from is not None or temporal or codec is not None or compile_model or learn != "all":
             raise typer.BadParameter(
-                "--start-from, --temporal, --codec and --compile do not go with --from; leave them out"
+                "--start-from, --temporal, --learn, --codec and --compile do not go with --from; leave them out"
             )
         _fine_tune(
             base, preset, out, minutes, steps, pairs, seed, rank, keep_motion, data, puppets_only, resume, cpu, threads
@@ -98,6 +104,7 @@ def train(
     else:
         work = _open_mixture(sizes, data, seed or 0, temporal, puppets_only)
     recipe = replace(work.recipe, steps=steps or work.recipe.steps, pairs=pairs or work.recipe.pairs, seed=seed or 0)
+    recipe = replace(recipe, learns=learn)
     trainer = Trainer(sizes, recipe, work.source, out, codec=work.codec, compile_model=compile_model, cpu=cpu)
     if resume:
         trainer.resume()
@@ -116,7 +123,8 @@ def train(
             bar.update(task, completed=progress.step, note=note)
 
         try:
-            trainer.run(watch, draw_samples=draw_samples if work.codec is None else None)  # samples are puppets
+            draws = work.codec is None and learn != "motion"  # samples are puppets
+            trainer.run(watch, draw_samples=draw_samples if draws else None)
         finally:
             made_by = {"steps": str(trainer.step), "data": work.made_of}
             if trainer.accelerator.is_main_process:

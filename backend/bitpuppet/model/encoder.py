@@ -47,6 +47,8 @@ class Encoder(nn.Module):
 
     Tokens that show nothing are left out by a mask: their absence says as much.
 
+    Where the preset has a stem, convolutions read the motion and T5 reads the content alone.
+
     Content of a sprite is more than K vectors hold for a garment that training never showed. Where the preset says so,
     the outputs at the content frames' own tokens and at the colours of the palette are content too.
     """
@@ -57,11 +59,14 @@ class Encoder(nn.Module):
         self.embed = nn.Linear(preset.token_width, width)
         self.places = nn.Parameter(torch.randn(preset.tokens, width) * 0.5)
         self.content_queries = nn.Parameter(torch.randn(preset.content_tokens, width))
-        self.motion_query = nn.Parameter(torch.randn(1, width))
-        self.stem = Stem(preset.stem_width, width, preset.canvas, preset.patch) if preset.stem_width else None
+        self.stem: Stem | None = None
+        if preset.stem_width:
+            self.stem = Stem(preset.stem_width, preset.motion_width, preset.canvas, preset.patch)
+        else:
+            self.motion_query = nn.Parameter(torch.randn(1, width))
+            self.to_motion = nn.Linear(width, preset.motion_width)
         self.stack = make_stack(width, heads, preset.encoder_blocks)
         self.to_content = nn.Linear(width, preset.width)
-        self.to_motion = nn.Linear(width, preset.motion_width)
         self.groups = preset.groups
         self.colours = ColourEmbedding(width) if preset.head == "palette" else None
 
@@ -97,14 +102,18 @@ class Encoder(nn.Module):
         Returns:
             Motion before quantization, (F, groups, group_width), each group about unit variance.
         """
-        query = repeat(self.motion_query, "one w -> f one w", f=len(tokens))
-        embedded = self._embed(tokens, places)
         if self.stem is not None:
-            found, summary = self.stem(tokens, places, mask)
-            query, embedded = query + summary, embedded + found
-        hidden = self._run([query, embedded], [mask.new_ones(query.shape[:2]), mask])
-        motion = rearrange(self.to_motion(hidden[:, 0]), "f (g w) -> f g w", g=self.groups)
+            found = self.stem(tokens, places, mask)
+        else:
+            query = repeat(self.motion_query, "one w -> f one w", f=len(tokens))
+            hidden = self._run([query, self._embed(tokens, places)], [mask.new_ones(query.shape[:2]), mask])
+            found = self.to_motion(hidden[:, 0])
+        motion = rearrange(found, "f (g w) -> f g w", g=self.groups)
         return nn.functional.layer_norm(motion.float(), motion.shape[-1:])
+
+    def count_read(self, tokens: int) -> int:
+        """How many tokens of a frame motion is read from, where T5 reads `tokens`: convolutions see whole frames."""
+        return tokens if self.stem is None else len(self.places)
 
     def _embed(self, tokens: Tensor, places: Tensor) -> Tensor:
         embedded: Tensor = self.embed(tokens)

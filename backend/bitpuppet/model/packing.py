@@ -170,6 +170,8 @@ class TokenCoder:
 
     def _decode(self, payload: bytes, frames: int) -> list[list[int]] | None:
         """Undo `_encode`; None when the bytes are not those of so many frames."""
+        if payload.endswith(b"\0"):  # the state's first byte, which is never written when it is nothing
+            return None
         state, left, mask = 0, len(payload), (1 << _PRECISION) - 1
         tokens = []
         for _ in range(frames):

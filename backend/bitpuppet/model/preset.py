@@ -42,14 +42,14 @@ class Preset:
     clip_frames: int = 50
     """Frames of a clip where the encoder reads clips: half are content, the other half is motion (paper: 50)."""
     stem_width: int = 32
-    """Channels of the first convolution through which motion is seen; 0 for no convolutions (paper)."""
+    """Channels of the first of the convolutions that read motion; 0 for T5 (paper)."""
     encoder_blocks: int = 4
     """Blocks of the T5 encoder (paper: 12)."""
     denoiser_blocks: int = 6
     """Blocks of the DiT denoiser (paper: DiT-B, 12)."""
     content_tokens: int = 32
     """K, the number of learnable content queries."""
-    groups: int = 8
+    groups: int = 5
     """N, the groups of the motion quantizer (paper: 64)."""
     codewords: int = 16
     """Codewords of each group's codebook (paper: 32)."""

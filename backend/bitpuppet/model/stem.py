@@ -1,4 +1,4 @@
-"""The stem: convolutions through which the encoder sees a frame before T5 does."""
+"""The stem: convolutions that read the motion of a frame."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 POOL = 4
-"""Cells along each side from which the summary is made."""
-SUMMARY = 16
-"""Values of the summary. A whole matrix to the query, trained, had 99.5 % of its effect in 16 directions."""
+"""Cells along each side from which motion is read."""
 _EMPTY = -1.0
 """What the patch codec makes of nothing."""
 
@@ -21,8 +19,6 @@ class Stem(nn.Module):
     looks like three pixels further left. Asked which frames of two puppets show one pose, T5 on patches was no better
     after 6,000 steps of training than convolutions after 200 (docs/method.md; "Early Convolutions Help Transformers See
     Better", Xiao et al. 2021, https://arxiv.org/abs/2106.14881).
-
-    What it finds is added to the embeddings of the patches and to the motion query, and is nothing at first.
     """
 
     def __init__(self, width: int, outputs: int, canvas: int, patch: int) -> None:
@@ -30,7 +26,7 @@ class Stem(nn.Module):
 
         Args:
             width: channels of the first convolution, a multiple of 8.
-            outputs: width of the encoder.
+            outputs: values of a frame's motion.
             canvas: side of a frame, in pixels.
             patch: side of a patch, in pixels, a power of two.
         """
@@ -44,14 +40,9 @@ class Stem(nn.Module):
         layers += [nn.Conv2d(channels, channels, 3, padding=1), *_settle(channels)]
         self.layers = nn.Sequential(*layers)
         self.channels = channels
-        self.to_tokens = nn.Linear(channels, outputs)
-        self.summarize = nn.Linear(channels * POOL**2, SUMMARY, bias=False)
-        self.to_query = nn.Linear(SUMMARY, outputs)
-        for last in (self.to_tokens, self.to_query):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        self.to_motion = nn.Linear(channels * POOL**2, outputs)
 
-    def forward(self, tokens: Tensor, places: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
         """See the frames of which these are the patches that show something.
 
         Args:
@@ -60,12 +51,10 @@ class Stem(nn.Module):
             mask: which of them count, bool (F, L).
 
         Returns:
-            What to add to the tokens, (F, L, outputs), and to the query, (F, 1, outputs).
+            Motion, (F, outputs).
         """
-        cells = self.see(self.join(tokens, places, mask))
-        spread = rearrange(cells, "f c h w -> f (h w) c")
-        found = torch.gather(spread, 1, repeat(places, "f l -> f l c", c=spread.shape[-1]))
-        return self.to_tokens(found), self.to_query(self.summarize(self.pool(cells)))[:, None]
+        motion: Tensor = self.to_motion(self.pool(self.see(self.join(tokens, places, mask))))
+        return motion
 
     def see(self, frames: Tensor) -> Tensor:
         """Frames (F, 4, H, W) in the codec's units to cells (F, channels, H / patch, W / patch)."""

@@ -26,10 +26,11 @@ from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.device import pick_device, pick_dtype
 from bitpuppet.model.quantizer import FINAL_SHARPNESS
 from bitpuppet.model.weights import load_model
+from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_optimizer, restore_optimizer
 from bitpuppet.training.low_rank import add_low_rank, merge_low_rank
 from bitpuppet.training.motion_lessons import MotionLessons, choose_parameters
-from bitpuppet.training.objective import CrossDriving, TensorBatch
+from bitpuppet.training.objective import CrossDriving
 from bitpuppet.training.recipe import Recipe
 from bitpuppet.training.tuned_model import ModelCard, digest_set, digest_weights, save_tuned
 from bitpuppet.training.tuning_looks import Looks
@@ -63,8 +64,7 @@ class FineTuning:
         """Load the base and prepare the set.
 
         Args:
-            characters: what is to be learnt.
-            folder: of the run; it is made when missing.
+            characters: what is to be learnt; folder: of the run, which is made when missing.
             recipe: the numbers; None for the usual ones.
             base: the preset that is begun with.
             weights: its weights; None for those that ship.

@@ -18,8 +18,11 @@ from bitpuppet.data.mixture import PairBatch
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.codec import Codec
+from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.weights import find_misfits, load_model
+from bitpuppet.training.agreement import MotionAgreement
+from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.checkpoint import (
     Checkpoint,
     MovingAverage,
@@ -27,7 +30,7 @@ from bitpuppet.training.checkpoint import (
     restore_optimizer,
     split_parameters,
 )
-from bitpuppet.training.objective import CrossDriving, TensorBatch
+from bitpuppet.training.objective import CrossDriving
 from bitpuppet.training.recipe import Recipe
 
 
@@ -77,7 +80,9 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.model = BitrateControlledDiffusion(preset, codec)
         self.model.denoiser.temporal_blocks.requires_grad_(recipe.temporal)
-        self.objective = CrossDriving(self.model, recipe)
+        choose_learners(self.model, recipe)
+        objective = MotionAgreement if recipe.learns == "motion" else CrossDriving
+        self.objective = objective(self.model, recipe)
         self.optimizers = make_optimizers(self.model, recipe)
         self.average = MovingAverage(dict(self.model.named_parameters()), recipe.ema)
         self.step = 0
@@ -175,9 +180,9 @@ class Trainer:
             in_order=recipe.temporal,
         )
         rate = recipe.rate_at(self.step)
-        for optimizer, base in zip(self.optimizers, (recipe.muon_rate, recipe.adam_rate), strict=True):
+        for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = base * rate
+                group["lr"] = group["initial_lr"] * rate
         losses = objective(TensorBatch.from_arrays(batch, accelerator.device), recipe.sharpness_at(self.step))
         accelerator.backward(losses.total)
         norm: Tensor = accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
@@ -205,21 +210,35 @@ class Trainer:
             watch(Progress(self.step, self.recipe.steps, measures["seconds"], measures))
 
 
-def make_optimizers(model: BitrateControlledDiffusion, recipe: Recipe) -> tuple[Optimizer, Optimizer]:
-    """Muon for the matrices inside blocks, AdamW for the rest."""
+def choose_learners(model: BitrateControlledDiffusion, recipe: Recipe) -> None:
+    """Freeze what the recipe does not train.
+
+    Raises:
+        BitpuppetError: motion is to learn alone, but has no part of its own in this preset.
+    """
+    if recipe.learns == "all":
+        return
+    if not isinstance(model.encoder, Encoder) or model.encoder.stem is None:
+        raise BitpuppetError(f"preset {model.preset.name} has no stem, so motion learns with all else; train all")
+    motion = [*model.encoder.stem.parameters(), *model.quantizer.parameters()]
+    if recipe.learns == "motion":
+        model.requires_grad_(False)
+    for parameter in motion:
+        parameter.requires_grad_(recipe.learns == "motion")
+
+
+def make_optimizers(model: BitrateControlledDiffusion, recipe: Recipe) -> tuple[Optimizer, ...]:
+    """Muon for the matrices inside blocks, AdamW for the rest; only those that have something to train."""
     named = dict(model.named_parameters())
-    matrices, others = split_parameters(list(named.items()))
-    muon = Muon(
-        [named[name] for name in matrices],
-        lr=recipe.muon_rate,
-        weight_decay=recipe.weight_decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
-    adam = AdamW(
-        [named[name] for name in others],
-        lr=recipe.adam_rate,
-        weight_decay=recipe.weight_decay,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
-    return muon, adam
+    matrices, others = ([named[name] for name in names] for names in split_parameters(list(named.items())))
+    made: list[Optimizer] = []
+    if matrices:
+        decay = recipe.weight_decay
+        made.append(Muon(matrices, lr=recipe.muon_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+    if others:
+        betas = (0.9, 0.98)
+        made.append(AdamW(others, lr=recipe.adam_rate, weight_decay=recipe.weight_decay, betas=betas, fused=True))
+    for optimizer in made:
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return tuple(made)

@@ -17,7 +17,8 @@ from torch import Tensor
 from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
 from bitpuppet.model.content import Palette
 from bitpuppet.model.encoder import Encoder
-from bitpuppet.training.objective import TensorBatch, score_agreement
+from bitpuppet.training.agreement import score_agreement
+from bitpuppet.training.batch import TensorBatch
 
 _WEIGHT_KEPT = 2.0
 """Of the squared difference between motion read by the base and now; motion has unit variance."""
@@ -78,7 +79,7 @@ class MotionLessons:
     def _read(self, encoder: Encoder, frames: Tensor, tokens: int) -> Tensor:
         """Motion of frames (B, T, H, W, 4), (B * T, groups, group_width)."""
         clean = self._model.codec.encode(rearrange(frames, "b t h w c -> (b t) h w c"))
-        return encoder.forward_motion(*pick_tokens(clean, min(tokens, clean.shape[1])))
+        return encoder.forward_motion(*pick_tokens(clean, encoder.count_read(min(tokens, clean.shape[1]))))
 
 
 def choose_parameters(model: BitrateControlledDiffusion, *, motion: bool) -> None:

@@ -9,10 +9,10 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from bitpuppet.data.mixture import UNKNOWN, PairBatch
+from bitpuppet.data.mixture import UNKNOWN
 from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens, take_tokens
 from bitpuppet.model.codec import PatchCodec
-from bitpuppet.model.content import HIDDEN, Content, Palette
+from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.denoiser import Memory
 from bitpuppet.model.diffusion import (
     Predict,
@@ -24,24 +24,11 @@ from bitpuppet.model.diffusion import (
     precondition,
 )
 from bitpuppet.model.frame_encoder import FrameEncoder
-from bitpuppet.model.quantizer import hard_entropy_bits
+from bitpuppet.model.quantizer import FINAL_SHARPNESS, Quantized, hard_entropy_bits
 from bitpuppet.model.reference import References
+from bitpuppet.training.agreement import score_agreement
+from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
-
-AGREEMENT_SCALE = 0.1
-"""One group that differs, about 16 in squared distance, is then worth a factor of 5."""
-
-
-class Losses(NamedTuple):
-    """One step's losses and measures, scalars."""
-
-    total: Tensor
-    diffusion: Tensor
-    at_max: Tensor
-    """Error at sigma_max, where only content and motion help: share of wrong foreground pixels with the palette head,
-    squared error without it."""
-    soft_bits: Tensor
-    hard_bits: float
 
 
 class CrossDriving(nn.Module):
@@ -65,8 +52,7 @@ class CrossDriving(nn.Module):
         clean = model.codec.encode(rearrange(batch.target, "b t h w c -> (b t) h w c"))
         driving = model.codec.encode(rearrange(batch.motion, "b t h w c -> (b t) h w c"))
         motion = self._encode_motion(driving, clips)
-        quantized = model.quantizer(motion, sharpness, sample=True)
-
+        quantized = self._quantize(motion, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
 
         rebuilt = pick_blindly(clean, min(recipe.denoiser_tokens, model.preset.tokens), clips)
@@ -105,7 +91,7 @@ class CrossDriving(nn.Module):
             diffusion, wrong = score.loss, score.wrong
         at_max = sigma >= model.preset.sigma_max
         total = diffusion + recipe.rate_scale * model.quantizer.rate_loss(quantized.bits)
-        if recipe.agreement and others is not None:
+        if recipe.agreement and others is not None and recipe.learns == "all":
             own = rearrange(self._encode_motion(clean, clips), "(b t) g w -> b t (g w)", b=clips)
             poses = torch.cat([batch.target, batch.content], dim=1)
             total = total + recipe.agreement * score_agreement(
@@ -140,9 +126,17 @@ class CrossDriving(nn.Module):
 
     def _encode_motion(self, clean: Tensor, clips: int) -> Tensor:
         encoder, tokens = self.model.encoder, min(self.recipe.encoder_tokens, self.model.preset.tokens)
-        if isinstance(encoder, FrameEncoder):
-            return encoder.forward_motion(rearrange(clean, "(b t) n d -> b t n d", b=clips))
-        return encoder.forward_motion(*pick_tokens(clean, tokens, shuffle=True))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.recipe.learns != "frames"):
+            if isinstance(encoder, FrameEncoder):
+                return encoder.forward_motion(rearrange(clean, "(b t) n d -> b t n d", b=clips))
+            return encoder.forward_motion(*pick_tokens(clean, encoder.count_read(tokens), shuffle=True))
+
+    def _quantize(self, motion: Tensor, sharpness: float, *, sample: bool = False) -> Quantized:
+        """Quantize; tokens that no longer learn are the same as in use."""
+        if self.recipe.learns == "frames":
+            with torch.no_grad():
+                return self.model.quantizer(motion, FINAL_SHARPNESS)  # type: ignore[no-any-return]
+        return self.model.quantizer(motion, sharpness, sample=sample)  # type: ignore[no-any-return]
 
     def _encode_content(self, batch: TensorBatch, sharpness: float) -> tuple[Content, Tensor | None]:
         """Content, and the motion of the content frames before the quantizer, (B, N, motion_width), if it is read."""
@@ -155,8 +149,8 @@ class CrossDriving(nn.Module):
         references, read = None, None
         if model.preset.reference:
             # With gradient: codewords of poses that lend each other pixels move together, others apart.
-            read = model.encoder.forward_motion(*picked)
-            motion = model.quantizer(read, sharpness).motion
+            read = self._encode_motion(tokens, clips)
+            motion = self._quantize(read, sharpness).motion
             read = rearrange(read, "(b n) g w -> b n (g w)", b=clips)
             frames, motion = (rearrange(part, "(b n) ... -> b n ...", b=clips) for part in (tokens, motion))
             numbers = torch.where(batch.numbers == UNKNOWN, 0, batch.numbers)
@@ -169,30 +163,6 @@ class CrossDriving(nn.Module):
         detail = mask.shape[1] if model.preset.detail_frames else 0
         content = model.encoder.forward_content(tokens, places, mask, palette, detail=detail)
         return content._replace(references=references), read
-
-
-def score_agreement(motion: Tensor, candidates: Tensor, poses: Tensor) -> Tensor:
-    """Whether the driver's frames find their poses among the character's own frames, by motion alone.
-
-    Cross entropy over the candidates with -AGREEMENT_SCALE times the squared distance as logits (InfoNCE). Motion of
-    two characters in one pose agrees, and motion of two poses of one character differs.
-
-    Args:
-        motion: of the driver's frames, (B, T, W).
-        candidates: motion of the character's frames, (B, C, W); the first T are in the driver's poses.
-        poses: the character's frames themselves, uint8 (B, C, H, W, 4). Candidates that look like the right one are
-            no wrong answers.
-
-    Returns:
-        A scalar with gradient, in nats.
-    """
-    frames = motion.shape[1]
-    distances = (motion.float()[:, :, None] - candidates.float()[:, None]).square().sum(dim=-1)
-    pixels = rearrange(poses, "b c h w d -> b c (h w d)")
-    same = (pixels[:, :frames, None] == pixels[:, None]).all(dim=-1)
-    right = torch.eye(frames, candidates.shape[1], dtype=torch.bool, device=motion.device)
-    logits = (-AGREEMENT_SCALE * distances).masked_fill(same & ~right, HIDDEN)
-    return -torch.log_softmax(logits, dim=-1).diagonal(dim1=1, dim2=2).mean()
 
 
 class ColourScore(NamedTuple):
@@ -247,22 +217,3 @@ def soften(error: Tensor, knee: float = 0.05) -> Tensor:
     absolute error asks for the median, which is one. The knee is about 6 of 255 levels.
     """
     return (error.square() + knee**2).sqrt() - knee
-
-
-class TensorBatch(NamedTuple):
-    """A `PairBatch` as tensors on a device, see there."""
-
-    content: Tensor
-    shown: Tensor
-    target: Tensor
-    motion: Tensor
-    colours: Tensor
-    counts: Tensor
-    wanted: Tensor
-    numbers: Tensor
-
-    @classmethod
-    def from_arrays(cls, batch: PairBatch, device: torch.device) -> TensorBatch:
-        """Copy a batch to the device."""
-        parts = (getattr(batch, name) for name in cls._fields)
-        return cls(*(torch.from_numpy(part).to(device) for part in parts))

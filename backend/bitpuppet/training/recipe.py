@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import FINAL_SHARPNESS
@@ -35,6 +35,8 @@ class Recipe:
     """The second stage (paper): targets are stretches of an animation, and temporal attention learns."""
     edm: bool = False
     """EDM's own noise levels, loss weight and squared error (paper), instead of those that sprites need."""
+    learns: Literal["all", "motion", "frames"] = "all"
+    """What learns: everything together (paper); motion tokens alone, by agreement; or all but the motion tokens."""
     share_at_max: float = 0.8
     """Share of noise levels at sigma_max."""
     share_guessed: float = 0.0

@@ -1,0 +1,82 @@
+"""Agreement: motion tokens of two characters in one pose are the same, those of two poses differ."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
+from bitpuppet.model.content import HIDDEN
+from bitpuppet.model.frame_encoder import FrameEncoder
+from bitpuppet.model.quantizer import hard_entropy_bits
+from bitpuppet.training.batch import Losses, TensorBatch
+from bitpuppet.training.recipe import Recipe
+
+AGREEMENT_SCALE = 0.1
+"""One group that differs, about 16 in squared distance, is then worth a factor of 5."""
+UNQUANTIZED = 0.5
+"""Weight of the agreement before the quantizer, beside that of the codewords."""
+
+
+class MotionAgreement(nn.Module):
+    """The encoder's motion and the quantizer alone, without a denoiser.
+
+    A frame of the driver has to find its pose among the target's own frames by codewords alone, within the rate. A
+    step is ten times cheaper than one of cross-driving, and what tokens have to tell is asked for directly; cross-
+    driving with these tokens follows.
+    """
+
+    def __init__(self, model: BitrateControlledDiffusion, recipe: Recipe) -> None:
+        super().__init__()
+        if isinstance(model.encoder, FrameEncoder):
+            raise TypeError("motion alone is learnt by encoders that read frames one by one")
+        self.model = model
+        self._encoder = model.encoder
+        self.recipe = recipe
+
+    def forward(self, batch: TensorBatch, sharpness: float) -> Losses:
+        """Losses of a batch; what stands for the diffusion loss is the agreement of codewords, in nats."""
+        model, clips = self.model, len(batch.motion)
+        frames = rearrange(torch.cat([batch.motion, batch.target, batch.content], dim=1), "b t h w c -> (b t) h w c")
+        read = self._encoder.forward_motion(*pick_tokens(model.codec.encode(frames), model.preset.tokens))
+        quantized = model.quantizer(read, sharpness, sample=True)
+        model.quantizer.observe(quantized.indices)
+        poses = torch.cat([batch.target, batch.content], dim=1)
+        driving = batch.motion.shape[1]
+        losses = []
+        for motion in (quantized.motion, rearrange(read, "f g w -> f (g w)")):
+            motion = rearrange(motion, "(b t) w -> b t w", b=clips)
+            losses.append(score_agreement(motion[:, :driving], motion[:, driving:], poses))
+        total = losses[0] + UNQUANTIZED * losses[1] + model.quantizer.rate_loss(quantized.bits)
+        return Losses(
+            total=total,
+            diffusion=losses[0].detach(),
+            at_max=losses[1].detach(),
+            soft_bits=quantized.bits.detach(),
+            hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
+        )
+
+
+def score_agreement(motion: Tensor, candidates: Tensor, poses: Tensor) -> Tensor:
+    """Whether the driver's frames find their poses among the character's own frames, by motion alone.
+
+    Cross entropy over the candidates with -AGREEMENT_SCALE times the squared distance as logits (InfoNCE). Motion of
+    two characters in one pose agrees, and motion of two poses of one character differs.
+
+    Args:
+        motion: of the driver's frames, (B, T, W).
+        candidates: motion of the character's frames, (B, C, W); the first T are in the driver's poses.
+        poses: the character's frames themselves, uint8 (B, C, H, W, 4). Candidates that look like the right one are
+            no wrong answers.
+
+    Returns:
+        A scalar with gradient, in nats.
+    """
+    frames = motion.shape[1]
+    distances = (motion.float()[:, :, None] - candidates.float()[:, None]).square().sum(dim=-1)
+    pixels = rearrange(poses, "b c h w d -> b c (h w d)")
+    same = (pixels[:, :frames, None] == pixels[:, None]).all(dim=-1)
+    right = torch.eye(frames, candidates.shape[1], dtype=torch.bool, device=motion.device)
+    logits = (-AGREEMENT_SCALE * distances).masked_fill(same & ~right, HIDDEN)
+    return -torch.log_softmax(logits, dim=-1).diagonal(dim1=1, dim2=2).mean()

@@ -1,0 +1,41 @@
+"""A step's batch as tensors, and what a step measures."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bitpuppet.data.mixture import PairBatch
+
+
+class Losses(NamedTuple):
+    """One step's losses and measures, scalars."""
+
+    total: Tensor
+    diffusion: Tensor
+    at_max: Tensor
+    """Error at sigma_max, where only content and motion help: share of wrong foreground pixels with the palette head,
+    squared error without it."""
+    soft_bits: Tensor
+    hard_bits: float
+
+
+class TensorBatch(NamedTuple):
+    """A `PairBatch` as tensors on a device, see there."""
+
+    content: Tensor
+    shown: Tensor
+    target: Tensor
+    motion: Tensor
+    colours: Tensor
+    counts: Tensor
+    wanted: Tensor
+    numbers: Tensor
+
+    @classmethod
+    def from_arrays(cls, batch: PairBatch, device: torch.device) -> TensorBatch:
+        """Copy a batch to the device."""
+        parts = (getattr(batch, name) for name in cls._fields)
+        return cls(*(torch.from_numpy(part).to(device) for part in parts))
