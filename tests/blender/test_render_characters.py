@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bpy
 import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: run tools/test_extension.py")
 
 PROGRAM = Path(__file__).parents[2] / "tools" / "render_characters.py"
 SIZE = 32
