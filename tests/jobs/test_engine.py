@@ -74,11 +74,12 @@ def test_drawing_tokens_is_the_second_half_of_retargeting(engine: Engine, frames
 def test_tokens_are_mixed_by_their_codewords(engine: Engine) -> None:
     preset = PRESETS["tiny"]
     first, second = (np.full((3, preset.groups), number, dtype=np.int64) for number in (1, 5))
-    mixed = engine.mix_tokens(first, second, np.array([0.0, 0.5, 1.0], dtype=np.float32))
+    shares = np.array([0.0, 0.4, 1.0], dtype=np.float32)  # halfway, both would be as near
+    mixed = engine.mix_tokens(first, second, shares)
     np.testing.assert_array_equal(mixed[[0, 2]], np.stack([first[0], second[0]]))
     books = engine.model.quantizer.codebooks
-    middle = (books[:, 1] + books[:, 5]) / 2
-    nearest = (books - middle[:, None]).square().sum(-1).argmin(dim=1)
+    between = 0.6 * books[:, 1] + 0.4 * books[:, 5]
+    nearest = (books - between[:, None]).square().sum(-1).argmin(dim=1)
     np.testing.assert_array_equal(mixed[1], nearest.numpy())
 
 

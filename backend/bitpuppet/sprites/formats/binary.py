@@ -9,6 +9,8 @@ from bitpuppet.errors import BitpuppetError
 
 _QUOTE = reprlib.Repr()
 _QUOTE.maxstring = _QUOTE.maxother = _QUOTE.maxlong = 60
+_QUOTED = 120
+"""Most characters of a quotation."""
 
 
 class Cursor:
@@ -59,4 +61,5 @@ class Cursor:
 
 def quote(value: object) -> str:
     """A value of the file in quotes, in one line and not too long."""
-    return _QUOTE.repr(value)
+    text = _QUOTE.repr(value)  # short for each part, and there may be many
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."
