@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bitpuppet.data.character_set import Character, CharacterAnimation, CharacterSet, read_character_set
-from bitpuppet.data.set_store import add_set, check_set_name, find_set, find_sets, list_sets, remove_set
+from bitpuppet.data.folder import find_sets
+from bitpuppet.data.set_store import add_set, check_set_name, find_set, list_sets, remove_set
 from bitpuppet.errors import BitpuppetError
 
 from .sheets import draw, save_set

@@ -47,9 +47,10 @@ def serve(
     verbose: Annotated[bool, typer.Option("--verbose", help="Write the log to the terminal, too.")] = False,
 ) -> None:
     """Run jobs for Blender and other programs of your user, until Ctrl-C. A second start finds the first and ends."""
+    from bitpuppet.data.folder import find_sets
     from bitpuppet.server.service import AlreadyRunning
     from bitpuppet.server.service import serve as run
-    from bitpuppet.server.settings import Settings, find_models, find_sets, find_store
+    from bitpuppet.server.settings import Settings, find_models, find_store
     from bitpuppet_client.messages import ServerLimits
 
     with options.bad_usage():

@@ -1,13 +1,16 @@
-"""Where the data for training and evaluation is. It is not part of the project."""
+"""Where data is that is no part of the project: for training and evaluation, and the user's character sets."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import platformdirs
+
 from bitpuppet.errors import BitpuppetError
 
 VARIABLE = "BITPUPPET_DATA"
+SETS_VARIABLE = "BITPUPPET_SETS"
 _PARTS = ("lpc", "sprites")
 
 
@@ -25,6 +28,12 @@ def find_data() -> Path | None:
     checkout = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
     places = (folder.parent / "shared" / "data" for folder in dict.fromkeys((here, checkout)))
     return next((place for place in places if _holds_data(place)), None)
+
+
+def find_sets() -> Path:
+    """The folder of the user's character sets: $BITPUPPET_SETS, or the user's folder for the data of programs."""
+    named = os.environ.get(SETS_VARIABLE)
+    return Path(named) if named else platformdirs.user_data_path("bitpuppet", appauthor=False) / "sets"
 
 
 def require_data(what: str, *parts: str) -> Path:

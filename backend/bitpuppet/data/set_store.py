@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -11,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from einops import rearrange
 
 from bitpuppet.data.character_set import CharacterSet
+from bitpuppet.data.folder import SETS_VARIABLE, find_sets
 from bitpuppet.data.set_plan import SET_FILE
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites.writer import encode_png, hide_path
 
-VARIABLE = "BITPUPPET_SETS"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 StoreWatch = Callable[[int, int, str], None]
 """(characters written, characters, name of the next one); whatever it raises stops the copy."""
@@ -31,12 +29,6 @@ class StoredSet:
 
     name: str
     path: Path
-
-
-def find_sets() -> Path:
-    """The folder of the user's character sets: $BITPUPPET_SETS, or the user's folder for the data of programs."""
-    named = os.environ.get(VARIABLE)
-    return Path(named) if named else platformdirs.user_data_path("bitpuppet", appauthor=False) / "sets"
 
 
 def check_set_name(name: str) -> None:
@@ -99,7 +91,7 @@ def add_set(
     except OSError as error:
         raise BitpuppetError(
             f"{target} cannot be written ({error.strerror or type(error).__name__}); free space, or name "
-            f"another folder with {VARIABLE}"
+            f"another folder with {SETS_VARIABLE}"
         ) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from bitpuppet.data.folder import find_sets
 from bitpuppet.errors import BitpuppetError
 from bitpuppet_client.endpoint import default_path
 from bitpuppet_client.messages import ServerLimits
@@ -28,12 +29,6 @@ def find_models() -> Path:
     """The folder of the user's own models: $BITPUPPET_MODELS, or the user's folder for the data of programs."""
     named = os.environ.get("BITPUPPET_MODELS")
     return Path(named) if named else platformdirs.user_data_path("bitpuppet", appauthor=False) / "models"
-
-
-def find_sets() -> Path:
-    """The folder of the user's character sets: $BITPUPPET_SETS, or the user's folder for the data of programs."""
-    named = os.environ.get("BITPUPPET_SETS")
-    return Path(named) if named else platformdirs.user_data_path("bitpuppet", appauthor=False) / "sets"
 
 
 @dataclass(frozen=True)

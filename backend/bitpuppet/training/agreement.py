@@ -37,25 +37,33 @@ class MotionAgreement(nn.Module):
 
     def forward(self, batch: TensorBatch, sharpness: float) -> Losses:
         """Losses of a batch; what stands for the diffusion loss is the agreement of codewords, in nats."""
-        model, clips = self.model, len(batch.motion)
+        model = self.model
         frames = rearrange(torch.cat([batch.motion, batch.target, batch.content], dim=1), "b t h w c -> (b t) h w c")
         read = self._encoder.forward_motion(*pick_tokens(model.codec.encode(frames), model.preset.tokens))
         quantized = model.quantizer(read, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
-        poses = torch.cat([batch.target, batch.content], dim=1)
-        driving = batch.motion.shape[1]
-        losses = []
-        for motion in (quantized.motion, rearrange(read, "f g w -> f (g w)")):
-            motion = rearrange(motion, "(b t) w -> b t w", b=clips)
-            losses.append(score_agreement(motion[:, :driving], motion[:, driving:], poses))
-        total = losses[0] + UNQUANTIZED * losses[1] + model.quantizer.rate_loss(quantized.bits)
+        codewords, before = (score_scenes(motion, batch) for motion in (quantized.motion, read.flatten(1)))
+        total = codewords + UNQUANTIZED * before + model.quantizer.rate_loss(quantized.bits)
         return Losses(
             total=total,
-            diffusion=losses[0].detach(),
-            at_max=losses[1].detach(),
+            diffusion=codewords.detach(),
+            at_max=before.detach(),
             soft_bits=quantized.bits.detach(),
             hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
         )
+
+
+def score_scenes(motion: Tensor, batch: TensorBatch) -> Tensor:
+    """Agreement in the scenes of a batch, see `score_agreement`.
+
+    Args:
+        motion: of each scene's driving, target and content frames in this order, (B * (2 T + N), W).
+        batch: the frames.
+    """
+    scenes = rearrange(motion, "(b t) w -> b t w", b=len(batch.motion))
+    driving = batch.motion.shape[1]
+    poses = torch.cat([batch.target, batch.content], dim=1)
+    return score_agreement(scenes[:, :driving], scenes[:, driving:], poses)
 
 
 def score_agreement(motion: Tensor, candidates: Tensor, poses: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
 from bitpuppet.model.content import Palette
 from bitpuppet.model.encoder import Encoder
-from bitpuppet.training.agreement import score_agreement
+from bitpuppet.training.agreement import UNQUANTIZED, score_scenes
 from bitpuppet.training.batch import TensorBatch
 
 _WEIGHT_KEPT = 2.0
@@ -48,15 +48,10 @@ class MotionLessons:
             tokens: patches of a frame that are looked at.
             sharpness: alpha of the quantizer.
         """
-        clips, frames = batch.target.shape[:2]
-        poses = torch.cat([batch.target, batch.content], dim=1)
-        motion = self._read(self._encoder, torch.cat([batch.motion, poses], dim=1), tokens)
+        frames = torch.cat([batch.motion, batch.target, batch.content], dim=1)
+        motion = self._read(self._encoder, frames, tokens)
         quantized = self._model.quantizer(motion, sharpness, sample=True).motion
-        total = motion.new_zeros(())
-        for read, weight in ((quantized, 1.0), (motion.flatten(1), 0.5)):
-            of_clips = rearrange(read, "(b t) w -> b t w", b=clips)
-            total = total + weight * score_agreement(of_clips[:, :frames], of_clips[:, frames:], poses)
-        return total
+        return score_scenes(quantized, batch) + UNQUANTIZED * score_scenes(motion.flatten(1), batch)
 
     def keep(self, batch: TensorBatch, tokens: int) -> Tensor:
         """How far the reading of base data has moved; a scalar with gradient."""
