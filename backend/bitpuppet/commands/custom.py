@@ -47,12 +47,7 @@ def custom(
         import torch
 
         torch.set_num_threads(threads)
-    with options.progress_bar() as progress:
-        task = progress.add_task("measuring", total=None, note="")
-
-        def watch(stage: str, done: int, total: int) -> None:
-            progress.update(task, description=stage, completed=done, total=total, note=f"{done} of {total}")
-
+    with options.show_measuring() as watch:
         evaluation = run_eval_custom(
             families=names,
             minutes=minutes,

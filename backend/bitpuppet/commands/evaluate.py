@@ -44,12 +44,7 @@ def sprites(
 
     from bitpuppet.evaluation.command import run_eval_sprites
 
-    with options.progress_bar() as progress:
-        task = progress.add_task("measuring", total=None, note="")
-
-        def watch(stage: str, done: int, total: int) -> None:
-            progress.update(task, description=stage, completed=done, total=total, note=f"{done} of {total}")
-
+    with options.show_measuring() as watch:
         evaluation = run_eval_sprites(
             preset=preset,
             weights=weights,

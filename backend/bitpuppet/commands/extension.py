@@ -47,12 +47,7 @@ def extension(
 
     from bitpuppet.evaluation.extension import run_eval_extend
 
-    with options.progress_bar() as progress:
-        task = progress.add_task("measuring", total=None, note="")
-
-        def watch(stage: str, done: int, total: int) -> None:
-            progress.update(task, description=stage, completed=done, total=total, note=f"{done} of {total}")
-
+    with options.show_measuring() as watch:
         reports = run_eval_extend(
             preset=preset, weights=weights, prior=prior, device=device, clips=clips, settings=settings, watch=watch
         )

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -200,6 +200,18 @@ def progress_bar() -> Iterator[Progress]:
     )
     with progress:
         yield progress
+
+
+@contextmanager
+def show_measuring() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress display for measurements; call what it gives with the stage, what is done of it, and all of it."""
+    with progress_bar() as progress:
+        task = progress.add_task("measuring", total=None, note="")
+
+        def watch(stage: str, done: int, total: int) -> None:
+            progress.update(task, description=stage, completed=done, total=total, note=f"{done} of {total}")
+
+        yield watch
 
 
 def print_above(progress: Progress, line: str, *, error: bool = False) -> None:

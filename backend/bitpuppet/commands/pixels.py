@@ -33,12 +33,7 @@ def pixels(
 
     from bitpuppet.evaluation.pixels import run_eval_pixels
 
-    with options.progress_bar() as progress:
-        task = progress.add_task("measuring", total=None, note="")
-
-        def watch(stage: str, done: int, total: int) -> None:
-            progress.update(task, description=stage, completed=done, total=total, note=f"{done} of {total}")
-
+    with options.show_measuring() as watch:
         reports = run_eval_pixels(
             preset=preset,
             weights=weights,
