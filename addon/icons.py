@@ -21,7 +21,7 @@ SIDE = 192
 """Pixels of a flipbook's picture, in which frames of 32, 48 and 64 pixels are enlarged by whole numbers."""
 THUMB = 64
 MAX_THUMBS = 300
-MAX_CHARTS = 40
+MAX_CHARTS = 20
 
 
 @dataclass
@@ -95,12 +95,13 @@ def find_page(item: bpy.types.PropertyGroup) -> int:
 
 
 def find_chart(name: str, draw: Callable[[], NDArray[np.uint8]]) -> int:
-    """Icon of a picture that is drawn where its name is new, uint8 (H, W, 4)."""
+    """Icon of a picture that is drawn where its name is new, uint8 (H, W, 4); in its own size, for it may be fine."""
     charts = get_icons().charts
     if name not in charts:
         if len(charts) >= MAX_CHARTS:
             charts.clear()
-        _fill(charts.new(name), draw(), SIDE)
+        picture = draw()
+        _fill(charts.new(name), picture, max(picture.shape[:2]))
     return charts[name].icon_id
 
 

@@ -130,7 +130,7 @@ class Installer:
         """
         with self._work():
             device = detect_device() if self._plan.device == "auto" else self._plan.device
-            self._begin("Looking", 0.0, 0.01)
+            self._begin("Looking at the machine", 0.0, 0.01)
             self._check(device)
             (self._folder / RECORD).unlink(missing_ok=True)
             self._begin("Making the environment", 0.01, 0.05)

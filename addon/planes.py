@@ -32,7 +32,7 @@ def add_plane(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.Objec
     mesh = bpy.data.meshes.new(image.name)
     half, tall = width / height / 2, 1.0
     mesh.from_pydata([(-half, 0, 0), (half, 0, 0), (half, 0, tall), (-half, 0, tall)], [], [(0, 1, 2, 3)])
-    # The mesh itself shows the first frame, for viewports that know textures but no nodes.
+    # The mesh itself shows the frame, and no nodes move it, so that Solid viewports with textures play it, too.
     layer = mesh.uv_layers.new(name="UVMap")
     for loop, corner in zip(layer.data, ((0, 0), (1 / count, 0), (1 / count, 1), (0, 1)), strict=True):
         loop.uv = corner
@@ -40,13 +40,19 @@ def add_plane(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.Objec
     plane.location = scene.cursor.location
     plane[STRIP] = image.name
     plane[POSE] = 0
-    mesh.materials.append(_make_material(plane, image, count))
+    mesh.materials.append(_make_material(image))
     scene.collection.objects.link(plane)
+    driver = plane.modifiers.new("Pose", "UV_WARP").driver_add("offset", 0).driver
+    variable = driver.variables.new()
+    variable.name = "pose"
+    variable.targets[0].id = plane
+    variable.targets[0].data_path = PATH
+    driver.expression = f"pose / {count}"  # simple enough for Blender to work out without running Python
     return plane
 
 
-def _make_material(plane: bpy.types.Object, image: bpy.types.Image, count: int) -> bpy.types.Material:
-    """Emission of the strip's pixels, see-through where they are; a driver moves the strip by whole frames."""
+def _make_material(image: bpy.types.Image) -> bpy.types.Material:
+    """Emission of the strip's pixels, see-through where they are."""
     material = bpy.data.materials.new(image.name)
     if bpy.app.version < (5, 0, 0):  # from then on all have nodes
         material.use_nodes = True
@@ -54,16 +60,14 @@ def _make_material(plane: bpy.types.Object, image: bpy.types.Image, count: int) 
         material.surface_render_method = "BLENDED"
     tree = material.node_tree
     tree.nodes.clear()
-    kinds = ("TexCoord", "Mapping", "TexImage", "Emission", "BsdfTransparent", "MixShader", "OutputMaterial")
+    kinds = ("TexImage", "Emission", "BsdfTransparent", "MixShader", "OutputMaterial")
     nodes = {kind: tree.nodes.new(f"ShaderNode{kind}") for kind in kinds}
     for number, node in enumerate(nodes.values()):
         node.location = (number * 200 - 700, 0)
-    texture, mapping = nodes["TexImage"], nodes["Mapping"]
+    texture = nodes["TexImage"]
     texture.image = image
     texture.interpolation = "Closest"
     links = (
-        (nodes["TexCoord"].outputs["UV"], mapping.inputs["Vector"]),
-        (mapping.outputs["Vector"], texture.inputs["Vector"]),
         (texture.outputs["Color"], nodes["Emission"].inputs["Color"]),
         (texture.outputs["Alpha"], nodes["MixShader"].inputs[0]),
         (nodes["BsdfTransparent"].outputs[0], nodes["MixShader"].inputs[1]),
@@ -72,10 +76,4 @@ def _make_material(plane: bpy.types.Object, image: bpy.types.Image, count: int) 
     )
     for output, place in links:
         tree.links.new(output, place)
-    driver = mapping.inputs["Location"].driver_add("default_value", 0).driver
-    variable = driver.variables.new()
-    variable.name = "pose"
-    variable.targets[0].id = plane
-    variable.targets[0].data_path = PATH
-    driver.expression = f"pose / {count}"  # simple enough for Blender to work out without running Python
     return material

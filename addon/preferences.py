@@ -2,6 +2,7 @@
 
 import bpy
 
+from .panels.sentences import draw_text
 from .state import Setup, State, current
 
 _SHOWN_LINES = 8
@@ -73,14 +74,14 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
             self._draw_installation(layout.column(), context, state)
         else:
             layout.prop(self, "program" if self.mode == "PROGRAM" else "endpoint_file")
-        self._draw_backend(layout, state)
+        self._draw_backend(layout, context, state)
         self._draw_log(layout, state.setup)
         self._draw_options(layout, state.setup)
 
     def _draw_installation(self, layout: bpy.types.UILayout, context: bpy.types.Context, state: State) -> None:
         setup = state.setup
         if setup.installer is not None:
-            draw_progress(layout, setup)
+            draw_setup_progress(layout, setup)
             return
         if state.link.state not in ("not installed", "wrong version"):
             row = layout.row(align=True)
@@ -102,19 +103,19 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
         if not bpy.app.online_access_override:
             row.prop(context.preferences.system, "use_online_access", text="Allow Online Access")
 
-    def _draw_backend(self, layout: bpy.types.UILayout, state: State) -> None:
+    def _draw_backend(self, layout: bpy.types.UILayout, context: bpy.types.Context, state: State) -> None:
         box = layout.box()
         status = state.status()
         if status.state != "installing":  # that has a bar of its own
             icons = {"connected": "CHECKMARK", "lost": "ERROR", "wrong version": "ERROR", "not installed": "INFO"}
-            box.label(text=status.message, icon=icons.get(status.state, "PLAY"))
+            draw_text(box, context, status.message, icons.get(status.state, "PLAY"))
         row = box.row(align=True)
         row.operator("bitpuppet.start_backend", icon="PLAY")
         row.operator("bitpuppet.stop_backend", icon="SNAP_FACE")
         row.operator("bitpuppet.test_backend", icon="QUESTION")
         row.operator("bitpuppet.show_log", icon="TEXT")
         if state.setup.outcome:
-            box.label(text=state.setup.outcome, icon="ERROR" if state.setup.has_failed else "CHECKMARK")
+            draw_text(box, context, state.setup.outcome, "ERROR" if state.setup.has_failed else "CHECKMARK")
 
     def _draw_options(self, layout: bpy.types.UILayout, setup: Setup) -> None:
         column = layout.column()
@@ -138,10 +139,10 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
             column.label(text=line[:160])
 
 
-def draw_progress(layout: bpy.types.UILayout, setup: Setup) -> None:
+def draw_setup_progress(layout: bpy.types.UILayout, setup: Setup) -> None:
     """Draw how far an installation is, with the button that ends it."""
     row = layout.row(align=True)
-    row.progress(factor=setup.fraction, text=f"{setup.doing}: {setup.step}")
+    row.progress(factor=setup.fraction, text=setup.step or setup.doing)
     row.operator("bitpuppet.cancel_install", text="", icon="X")
 
 

@@ -85,7 +85,7 @@ class State:
         """How things are. Reads no files, so it may be called while drawing."""
         link, setup = self.link, self.setup
         if setup.installer is not None:
-            return Status("installing", f"{setup.doing}: {setup.step}", "bitpuppet.open_preferences", "Show", False)
+            return Status("installing", setup.step or setup.doing, "bitpuppet.open_preferences", "Show", False)
         state, message = link.state, link.message
         if state == "not installed":
             return Status(state, message, "bitpuppet.open_preferences", "Set Up", False)

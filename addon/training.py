@@ -38,7 +38,8 @@ class Training:
     curve: list[tuple[float, float]] = field(default_factory=list)
     """(step, loss)."""
     sample: NDArray[np.uint8] | None = None
-    """The newest sample, (T, H, W, 4)."""
+    """The newest sample: one picture, (H, W, 4)."""
+    sample_step: int = 0
     outcome: str = ""
     """How the last training, or the last question to the backend, ended: one sentence."""
     has_failed: bool = False
@@ -161,7 +162,7 @@ def _tell(event: Event) -> None:
     if isinstance(event, Updated):
         _take_status(event.status)
     elif isinstance(event, Previewed):
-        training.sample = event.preview.parts["frames"]
+        training.sample, training.sample_step = event.preview.parts["frames"][0], event.preview.step
     elif isinstance(event, Finished):
         training.outcome, training.has_failed = "The training is done; its model can be chosen as Preset", False
         current().link.acknowledge(event.result.job)

@@ -38,6 +38,11 @@ class AddPlane(Guarded, bpy.types.Operator):
         description="Set the scene's view transform to Standard and its dither to 0, or colors will differ",
         default=True,
     )
+    textures: BoolProperty(
+        name="Show Textures",
+        description="Show textures in those 3D Views of this window that are in Solid, or the plane is grey there",
+        default=True,
+    )
 
     @classmethod
     def poll(cls, context):
@@ -51,6 +56,8 @@ class AddPlane(Guarded, bpy.types.Operator):
         decoding.put_on_timeline(plane, image, scene.frame_start, self.step or find_step(scene, image), self.repeat)
         if self.exact:
             _set_exact(scene)
+        if self.textures:
+            _show_textures(context)
         _select(context, plane)
 
 
@@ -195,6 +202,12 @@ def _shorten(path):
 def _set_exact(scene):
     scene.view_settings.view_transform = "Standard"
     scene.render.dither_intensity = 0.0
+
+
+def _show_textures(context):
+    for area in context.screen.areas if context.screen is not None else ():
+        if area.type == "VIEW_3D" and area.spaces.active.shading.type == "SOLID":
+            area.spaces.active.shading.color_type = "TEXTURE"
 
 
 def _select(context, plane):

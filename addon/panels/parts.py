@@ -6,8 +6,11 @@ from ..core.sheets import find_grid
 from ..core.texts import describe_progress
 from ..decoding import list_curves
 from ..icons import find_page, has_preview
+from ..images import check_image
 from ..operators.base import find_result
+from ..preferences import draw_setup_progress
 from ..state import current
+from .sentences import draw_text
 
 REMEDIES = {
     "wm.save_as_mainfile": "Save File",
@@ -20,25 +23,6 @@ REMEDIES = {
     "object.camera_add": "Add Camera",
 }
 """Texts of the buttons that help."""
-_WRAP_PIXELS = 7.0
-"""Width of a letter of Blender's font at scale 1, about."""
-
-
-def draw_text(layout, context, text, icon="NONE"):
-    """A sentence, wrapped to the panel's width: labels do not wrap by themselves."""
-    scale = context.preferences.system.ui_scale or 1.0
-    width = max(18, int((context.region.width - 60 * scale) / (_WRAP_PIXELS * scale)))
-    lines, line = [], ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    column = layout.column(align=True)
-    column.scale_y = 0.75
-    for number, one in enumerate([*lines, line]):
-        column.label(text=one, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
 
 
 def draw_messages(layout, context):
@@ -46,8 +30,10 @@ def draw_messages(layout, context):
     status, data = current().status(), context.scene.bitpuppet
     if status.state not in ("connected", "stopped"):
         box = layout.box()
-        icon = {"installing": "IMPORT", "starting": "SORTTIME"}.get(status.state, "ERROR")
-        draw_text(box, context, status.message, icon)
+        if status.state == "installing":
+            draw_setup_progress(box, current().setup)
+        else:
+            draw_text(box, context, status.message, "SORTTIME" if status.state == "starting" else "ERROR")
         if status.operator:
             box.operator(status.operator, text=status.label)
     if data.notice:
@@ -87,7 +73,6 @@ def draw_sheet(layout, context, name):
         column.prop(sheet, "columns")
         column.prop(sheet, "lines")
     layout.operator("bitpuppet.guess_size", icon="VIEWZOOM").sheet = name
-    layout.prop(sheet, "rows", placeholder="all")
     column = layout.column(align=True)
     column.prop(sheet, "first")
     column.prop(sheet, "count", text="Frames")
@@ -210,7 +195,7 @@ def draw_result(layout, context):
     is_free = item is not None and not any(has_preview(one) for one in data.jobs if one.is_open)
     page = find_page(item) if is_free else 0
     if page:
-        layout.template_icon(icon_value=page, scale=9.6)
+        layout.template_icon(icon_value=page, scale=6.0)
     row = layout.row(align=True)
     if item is not None:
         row.label(text=item.title)
@@ -231,12 +216,12 @@ def draw_result(layout, context):
     layout.label(text=", ".join(facts))
     column = layout.column(align=True)
     row = column.row(align=True)
+    row.operator("bitpuppet.add_plane", text="Plane", icon="MESH_PLANE")
+    row.operator("bitpuppet.add_strip", text="Sequencer", icon="SEQUENCE")
+    row = column.row(align=True)
     row.operator("bitpuppet.save_strip", text="Strip", icon="EXPORT")
     row.operator("bitpuppet.save_sheet", text="Sheet", icon="SPREADSHEET")
     row.operator("bitpuppet.save_frames", text="Frames", icon="RENDERLAYERS")
-    row = column.row(align=True)
-    row.operator("bitpuppet.add_plane", text="Plane", icon="MESH_PLANE")
-    row.operator("bitpuppet.add_strip", text="Sequencer", icon="SEQUENCE")
     row = column.row(align=True)
     row.operator("bitpuppet.use_result", text="As Source").sheet = "source"
     row.operator("bitpuppet.use_result", text="As Motion").sheet = "motion"
@@ -300,15 +285,16 @@ def draw_history(layout, context):
 
 
 def _draw_grid(layout, context, sheet):
-    """How many frames there are, or why the sheet cannot be cut."""
-    width, height = sheet.image.size
-    if not width or not height:
-        return
+    """How many frames there are, or why the image cannot be used or cut."""
     try:
+        width, height = check_image(sheet.image).size
         grid = find_grid(f'"{sheet.image.name}"', width, height, sheet.to_settings())
     except ArtError as error:
         draw_text(layout, context, str(error), "ERROR")
         return
-    rows = f", rows {sheet.rows}" if sheet.rows.strip() else ""
-    text = f"{grid.columns} x {grid.rows} cells of {grid.width} x {grid.height}{rows}"
-    layout.label(text=text, icon="MESH_GRID")
+    layout.label(text=f"{grid.columns} x {grid.rows} cells of {grid.width} x {grid.height}", icon="MESH_GRID")
+    if grid.rows > 1 or sheet.rows:
+        row = layout.row()
+        row.use_property_split = True
+        row.use_property_decorate = False
+        row.prop(sheet, "rows", placeholder="all")

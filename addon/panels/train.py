@@ -1,12 +1,10 @@
 """What the panels of trainings and models show."""
 
-import numpy as np
-
 from ..core.curves import draw_curve
 from ..core.texts import describe_time
 from ..icons import SIDE, find_chart
 from ..training import get_training
-from .parts import draw_text
+from .sentences import draw_text
 
 
 def draw_training(layout, context):
@@ -36,7 +34,8 @@ def _draw_progress(layout, training):
     status = training.status
     row = layout.row(align=True)
     if status is None or not status.steps:
-        row.progress(factor=0.0, text="Waiting for the backend" if status is None else status.state.capitalize())
+        state = "waiting for the backend" if status is None else status.state.replace("running", "preparing")
+        row.progress(factor=0.0, text=state.capitalize())
     else:
         left = f", {describe_time(status.eta_seconds)} left" if status.eta_seconds is not None else ""
         text = "Paused" if status.state == "paused" else f"Step {status.step} of {status.steps}{left}"
@@ -51,13 +50,12 @@ def _draw_progress(layout, training):
     if status is not None and status.loss is not None:
         held_out = f", held out {status.held_out:.1%}" if status.held_out is not None else ""
         layout.label(text=f"Loss {status.loss:.4g}{held_out}")
-    row = layout.row()
     if len(training.curve) > 1:
         name = f"curve {training.job} {training.curve[-1][0]:g}"
-        row.template_icon(icon_value=find_chart(name, lambda: draw_curve(training.curve, SIDE)), scale=5.0)
+        layout.template_icon(icon_value=find_chart(name, lambda: draw_curve(training.curve, SIDE)), scale=5.0)
     if training.sample is not None:
-        name = f"sample {training.job} {status.step if status is not None else 0}"
-        row.template_icon(icon_value=find_chart(name, lambda: _choose_sample(training.sample)), scale=5.0)
+        name = f"sample {training.job} {training.sample_step}"
+        layout.template_icon(icon_value=find_chart(name, lambda: training.sample), scale=11.0)
 
 
 def draw_models(layout, context):
@@ -73,9 +71,3 @@ def draw_models(layout, context):
         if card.own:
             row.operator("bitpuppet.model_rename", text="", icon="GREASEPENCIL", emboss=False).model = card.model.name
             row.operator("bitpuppet.model_delete", text="", icon="TRASH", emboss=False).model = card.model.name
-
-
-def _choose_sample(frames):
-    """Four frames of a sample in a square, from its beginning to its end."""
-    chosen = frames[np.linspace(0, len(frames) - 1, 4).round().astype(int)]
-    return np.vstack([np.hstack(list(chosen[:2])), np.hstack(list(chosen[2:]))])

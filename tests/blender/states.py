@@ -104,7 +104,8 @@ def show_wrong_grid(stage: Stage) -> None:
 
 def show_damage(stage: Stage) -> None:
     stage.choose()
-    bpy.context.scene.bitpuppet.source.image = bpy.data.images.new("none", 0, 0)
+    stage.data.source.image = bpy.data.images.new("none", 1, 1)
+    stage.data.source.image.source, stage.data.source.image.filepath = "FILE", "/none/a.png"
     stage.data.batch_sources.add()
 
 
@@ -200,7 +201,7 @@ def show_training(stage: Stage) -> None:
     (job,) = stage.link.asked.keys() & set(stage.link.jobs)
     for step in range(1, 40):
         stage.link.update(job, step=step, steps=80, eta_seconds=900.0, loss=2.0 / step, held_out=0.42)
-    stage.link.preview(job, draw_figure(6, 3))
+    stage.link.preview(job, np.hstack(list(draw_figure(6, 3)))[None])
 
 
 def show_paused(stage: Stage) -> None:
@@ -223,7 +224,8 @@ def show_training_failed(stage: Stage) -> None:
 def show_installing(stage: Stage) -> None:
     setup = stage.setup
     setup.installer, setup.doing = SimpleNamespace(cancel=lambda: None), "Installing"
-    setup.step, setup.fraction, setup.lines[:] = "torch", 0.4, ["Collecting torch"] * 20
+    setup.step, setup.fraction = "Installing torch for cpu", 0.4
+    setup.lines[:] = ["Collecting torch"] * 20
 
 
 def show_failed_installation(stage: Stage) -> None:

@@ -88,6 +88,8 @@ def test_plane_shows_exact_pixels_at_each_pose(scene: Any, extension: Any, tmp_p
     item = scene.bitpuppet.jobs.add()
     item.image, item.state, scene.bitpuppet.active_job = image, "done", 0
     assert bpy.ops.bitpuppet.add_plane(repeat=True) == {"FINISHED"}
+    (view,) = (area.spaces.active for area in bpy.context.screen.areas if area.type == "VIEW_3D")
+    assert view.shading.color_type == "TEXTURE", "or the plane is grey in Solid"
     scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
     scene.cycles.pixel_filter_type, scene.cycles.filter_width = "BOX", 0.01
     scene.render.resolution_x = scene.render.resolution_y = 8

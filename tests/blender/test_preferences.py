@@ -1,5 +1,6 @@
 """The page in Blender's preferences, drawn onto a layout that is played: names that do not exist are found here."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ class Page:
 def draw(extension: Extension) -> PlayedLayout:
     module = extension.load("preferences")
     page = Page(module.get_preferences())
-    module.BitpuppetPreferences.draw(page, bpy.context)
+    context = SimpleNamespace(preferences=bpy.context.preferences, region=SimpleNamespace(width=900))
+    module.BitpuppetPreferences.draw(page, context)
     return page.layout
 
 
@@ -57,14 +59,14 @@ def test_failure_offers_another_try(extension: Extension, page: Any) -> None:
 
 def test_installation_under_way_shows_how_far_it_is(extension: Extension, page: Any) -> None:
     setup = extension.state.setup
-    setup.installer, setup.doing, setup.step, setup.fraction = object(), "Installing", "torch", 0.5
+    setup.installer, setup.doing, setup.step, setup.fraction = object(), "Installing", "Making the environment", 0.5
     try:
         layout = draw(extension)
         assert not bpy.ops.bitpuppet.install_backend.poll()
         assert extension.state.status().state == "installing"
     finally:
         setup.installer = None
-    assert "Installing: torch" in layout.texts and "bitpuppet.cancel_install" in layout.operators
+    assert "Making the environment" in layout.texts and "bitpuppet.cancel_install" in layout.operators
     assert "bitpuppet.install_backend" not in layout.operators
 
 

@@ -43,6 +43,7 @@ def read_sheet(path: Path) -> np.ndarray:
     return np.rint(values * 255).astype(np.uint8).reshape(height, width, 4)[::-1]
 
 
+@pytest.mark.skipif(bpy.app.version < (4, 5), reason="the program is for Blender 5.0; the extension alone is for 4.2")
 def test_a_character_is_rendered_once_and_always_alike(tmp_path: Path) -> None:
     options = ("--characters", "1", "--actions", "jump,nod", "--directions", "front,back")
     render(tmp_path / "a", *options)
