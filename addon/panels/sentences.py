@@ -1,10 +1,14 @@
 """Sentences in panels: labels do not wrap by themselves."""
 
+from __future__ import annotations
+
+import bpy
+
 _LETTER_PIXELS = 7.0
 """Width of a letter of Blender's font at scale 1, about."""
 
 
-def draw_text(layout, context, text, icon="NONE"):
+def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
     """A sentence, wrapped to the region's width."""
     scale = context.preferences.system.ui_scale or 1.0
     width = max(18, int((context.region.width - 60 * scale) / (_LETTER_PIXELS * scale)))

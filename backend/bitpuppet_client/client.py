@@ -179,8 +179,14 @@ class Client:
             TimedOutError: not final in time, or the backend is silent; the job itself goes on.
             RefusedError: the backend does not know the job.
         """
+        return self._follow(job, timeout, progress, preview, time.monotonic())
+
+    def _follow(
+        self, job: str, timeout: float | None, progress: ProgressWatch | None, preview: PreviewWatch | None, beat: float
+    ) -> JobStatus:
+        """See `wait`; `beat` is when to ask how the job is, for the first time."""
         started = heard = time.monotonic()
-        beat, last = -1.0, None
+        number, last = 0, None
         while True:
             now = time.monotonic()
             if timeout is not None and now - started >= timeout:
@@ -236,7 +242,9 @@ class Client:
         job = str(uuid4())
         try:
             self.submit(params, parts, job=job, priority=priority, previews=preview is not None, patience=patience)
-            status = self.wait(job, timeout, progress=progress, preview=preview)
+            # The backend tells whoever submits, so there is nothing to ask yet.
+            beat = time.monotonic() + HEARTBEAT_SECONDS
+            status = self._follow(job, timeout, progress, preview, beat)
         except BaseException:
             with contextlib.suppress(ClientError):  # what stopped us says more
                 self._control.send(Cancel(job))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitpuppet_client.errors import LimitError, ParameterError
 from bitpuppet_client.limits import (
+    MAX_COLOURS,
     MAX_FRAMES,
     MAX_MINUTES,
     MAX_PIXELS,
@@ -32,16 +33,44 @@ MAX_TEMPERATURE = 10.0
 
 
 @dataclass(frozen=True)
-class RetargetParams:
-    """The character of the part `content` performs the part `motion`.
+class PixelParams:
+    """How drawn frames become exact pixels, where the job has the palette lock.
 
-    Both are straight-alpha RGBA frames, uint8 (N, H, W, 4) and (T, h, w, 4), in the art's own size and pixel scale.
-    The result's part `frames` is uint8 (T, H, W, 4).
+    Colours are the character's own, or those of the part `palette`, uint8 (P, 3) with 1 to 256 colours.
+    """
+
+    colours: int | None = None
+    """So many of the character's own colours, 1 to 256; None for all of them, or where there is a part `palette`."""
+    hard_alpha: bool = True
+    """Alpha is 0 or 255."""
+    outline: bool = False
+    """Mend outlines."""
+    orphans: bool = True
+    """Mend single pixels unlike all their neighbours."""
+    patterns: bool = True
+    """Mend pixels that the character always shows otherwise."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError for a value out of its range."""
+        check_whole("colours", self.colours, 1, MAX_COLOURS, optional=True)
+        for name in ("hard_alpha", "outline", "orphans", "patterns"):
+            check_flag(name, getattr(self, name))
+
+
+OWN_PIXELS = PixelParams()
+
+
+@dataclass(frozen=True)
+class RetargetParams:
+    """The character of the part `content` performs the part `motion`, with the colours of `palette` if it is there.
+
+    The first two are straight-alpha RGBA frames, uint8 (N, H, W, 4) and (T, h, w, 4), in the art's own size and pixel
+    scale. The result's part `frames` is uint8 (T, H, W, 4).
     """
 
     kind: ClassVar[str] = "retarget"
     needed: ClassVar[tuple[str, ...]] = ("content", "motion")
-    optional: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ("palette",)
 
     model: str = DEFAULT_MODEL
     """Name of a model in the server's folder; never a path."""
@@ -49,11 +78,12 @@ class RetargetParams:
     steps: int | None = None
     """Sampling steps, 1 to 100; None for the model's own number."""
     palette_lock: bool = True
-    """Use the character's own colours and hard alpha."""
+    """Bring the frames to exact pixels, by `pixels`; otherwise they are as the model drew them."""
+    pixels: PixelParams = OWN_PIXELS
 
     def __post_init__(self) -> None:
         """Raise ParameterError for a value out of its range."""
-        _check_drawing(self.model, self.seed, self.steps, self.palette_lock)
+        _check_drawing(self)
 
 
 @dataclass(frozen=True)
@@ -66,7 +96,7 @@ class ExtendParams:
 
     kind: ClassVar[str] = "extend"
     needed: ClassVar[tuple[str, ...]] = ("motion",)
-    optional: ClassVar[tuple[str, ...]] = ("content",)
+    optional: ClassVar[tuple[str, ...]] = ("content", "palette")
 
     count: int
     """New frames, 1 or more."""
@@ -81,10 +111,11 @@ class ExtendParams:
     seed: int = 0
     steps: int | None = None
     palette_lock: bool = True
+    pixels: PixelParams = OWN_PIXELS
 
     def __post_init__(self) -> None:
         """Raise ParameterError for a value out of its range."""
-        _check_drawing(self.model, self.seed, self.steps, self.palette_lock)
+        _check_drawing(self)
         check_whole("count", self.count, 1, MAX_FRAMES)
         check_flag("loop", self.loop)
         check_whole("variations", self.variations, 1, MAX_VARIATIONS)
@@ -133,16 +164,17 @@ class DecodeParams:
 
     kind: ClassVar[str] = "decode"
     needed: ClassVar[tuple[str, ...]] = ("tokens",)
-    optional: ClassVar[tuple[str, ...]] = ("content", "code")
+    optional: ClassVar[tuple[str, ...]] = ("content", "code", "palette")
 
     model: str = DEFAULT_MODEL
     seed: int = 0
     steps: int | None = None
     palette_lock: bool = True
+    pixels: PixelParams = OWN_PIXELS
 
     def __post_init__(self) -> None:
         """Raise ParameterError for a value out of its range."""
-        _check_drawing(self.model, self.seed, self.steps, self.palette_lock)
+        _check_drawing(self)
 
 
 @dataclass(frozen=True)
@@ -201,6 +233,8 @@ def check_parts(params: JobParams, parts: Parts) -> None:
         if name not in params.needed and name not in params.optional:
             raise ParameterError(f"{params.kind} has no part {name!r}; leave it out")
         _FORMS.get(name, check_frames)(name, array)
+    if "palette" in parts and getattr(params, "pixels", OWN_PIXELS).colours is not None:
+        raise ParameterError("colours chooses among the character's own, the part 'palette' brings others; send one")
     if isinstance(params, RetargetParams):
         check_frame_count(len(parts["motion"]), parts["content"])
     elif isinstance(params, ExtendParams):
@@ -228,6 +262,13 @@ def check_tokens(name: str, array: Array) -> None:
     if array.dtype.name != "uint16" or array.ndim != 2:
         raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint16 (T, groups); convert it")
     _check_sides(name, array, (MAX_FRAMES, MAX_TOKENS))
+
+
+def check_palette(name: str, array: Array) -> None:
+    """Raise ParameterError when an array is not uint8 (P, 3), LimitError when it is too large."""
+    if array.dtype.name != "uint8" or array.ndim != 2 or array.shape[1] != 3:
+        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint8 (P, 3); convert it")
+    _check_sides(name, array, (MAX_COLOURS, 3))
 
 
 def check_code(name: str, array: Array) -> None:
@@ -261,11 +302,13 @@ def check_results(kind: str, parts: Parts) -> None:
         _FORMS.get(name, check_frames)(name, array)
 
 
-def _check_drawing(model: str, seed: int, steps: int | None, palette_lock: bool) -> None:
-    check_name("model", model)
-    check_whole("seed", seed, 0, MAX_SEED)
-    check_whole("steps", steps, 1, MAX_STEPS, optional=True)
-    check_flag("palette_lock", palette_lock)
+def _check_drawing(params: RetargetParams | ExtendParams | DecodeParams) -> None:
+    check_name("model", params.model)
+    check_whole("seed", params.seed, 0, MAX_SEED)
+    check_whole("steps", params.steps, 1, MAX_STEPS, optional=True)
+    check_flag("palette_lock", params.palette_lock)
+    if not isinstance(params.pixels, PixelParams):
+        raise ParameterError("pixels must be PixelParams; make them")
 
 
 def _check_sides(name: str, array: Array, limits: tuple[int, ...]) -> None:
@@ -278,7 +321,7 @@ def _describe(array: Array) -> str:
     return f"{array.dtype.name} {tuple(array.shape)}"
 
 
-_FORMS = {"tokens": check_tokens, "code": check_code}
+_FORMS = {"tokens": check_tokens, "code": check_code, "palette": check_palette}
 """How parts of these names look; all others are frames."""
 _RESULTS: Mapping[str, tuple[str, ...]] = {
     "retarget": ("frames",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Grows with every change that an older side would not understand."""
 
 MAX_HEADER_BYTES = 64 << 10
@@ -17,6 +17,8 @@ MAX_FRAMES = 4096
 """Frames of one strip."""
 MAX_SIDE = 16_384
 """Width or height of one frame in pixels."""
+MAX_COLOURS = 256
+"""Of a palette."""
 MAX_TOKENS = 4096
 """Motion groups of one frame, or content tokens of one character."""
 

@@ -12,10 +12,9 @@ import math
 import re
 import types
 import typing
-from collections.abc import Collection, Mapping
-from functools import cache
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, partial
 from typing import Any, TypeVar
-from uuid import UUID
 
 from bitpuppet_client.errors import LimitError, ParameterError, ProtocolError
 from bitpuppet_client.limits import (
@@ -34,10 +33,13 @@ NOT_IN_HEADER = {"in_header": False}
 """Metadata of a field that is no key of the JSON object."""
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME_CHARACTERS - 1}}}")
+_JOB = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_WHOLE = 2**63 - 1
 _UPDATE = "update the older of add-on and backend"
 
 T = TypeVar("T")
+_Reader = Callable[[object, str], Any]
+"""Makes a field's value of what JSON gave; the text says where it stands, for messages."""
 
 
 def parse_header(data: bytes, where: str = "the header") -> dict[str, Any]:
@@ -81,9 +83,9 @@ def read_fields(kind: type, values: object, where: str) -> dict[str, Any]:
     """The arguments that make a dataclass of a JSON object; see `read_object`."""
     if not isinstance(values, dict):
         raise ProtocolError(f"{where} is not a JSON object; write an object")
-    hints = _list_fields(kind)
-    check_keys(values, hints, where)
-    return {name: _read_value(hint, values[name], f"{where}: {name}") for name, hint in hints.items()}
+    readers = _list_fields(kind)
+    check_keys(values, readers, where)
+    return {name: read(values[name], f"{where}: {name}") for name, read in readers.items()}
 
 
 def write_object(value: Any) -> dict[str, Any]:
@@ -144,11 +146,7 @@ def check_name(name: str, value: object) -> None:
 
 def check_job(value: object) -> None:
     """Raise ParameterError when a value is no job id: a UUID in lower case with its dashes."""
-    try:
-        good = isinstance(value, str) and str(UUID(value)) == value
-    except ValueError:
-        good = False
-    if not good:
+    if not isinstance(value, str) or not _JOB.fullmatch(value):
         raise ParameterError(f"the job id {_quote(value)} is no UUID of 36 lower-case characters; make one per job")
 
 
@@ -169,24 +167,34 @@ def shorten(text: str, limit: int = MAX_TEXT_BYTES) -> str:
 
 
 @cache
-def _list_fields(kind: type) -> dict[str, Any]:
+def _list_fields(kind: type) -> dict[str, _Reader]:
+    """The keys of a dataclass, and what reads each: made once, since looking at types takes longer than reading."""
     hints = typing.get_type_hints(kind)
     fields = dataclasses.fields(kind)
-    return {field.name: hints[field.name] for field in fields if field.metadata.get("in_header", True)}
+    return {field.name: _make_reader(hints[field.name]) for field in fields if field.metadata.get("in_header", True)}
 
 
-def _read_value(hint: Any, value: object, where: str) -> Any:
+def _make_reader(hint: Any) -> _Reader:
     if hint == Report:
-        return _read_report(value, where)
+        return _read_report
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):  # always of one type and None
-        return None if value is None else _read_value(arguments[0], value, where)
+        read = _make_reader(arguments[0])
+        return lambda value, where: None if value is None else read(value, where)
     if origin is tuple:
-        if not isinstance(value, list):
-            raise ProtocolError(f"{where} is {_name_type(value)}, it must be a list; {_UPDATE}")
-        return tuple(_read_value(arguments[0], item, where) for item in value)
+        return partial(_read_list, _make_reader(arguments[0]))
     if dataclasses.is_dataclass(hint):
-        return read_object(typing.cast(type, hint), value, where)
+        return partial(read_object, typing.cast(type, hint))
+    return partial(_read_scalar, hint)
+
+
+def _read_list(read: _Reader, value: object, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ProtocolError(f"{where} is {_name_type(value)}, it must be a list; {_UPDATE}")
+    return tuple(read(item, where) for item in value)
+
+
+def _read_scalar(hint: type, value: object, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(_check_size(value, where))
     if type(value) is not hint:
@@ -195,6 +203,8 @@ def _read_value(hint: Any, value: object, where: str) -> Any:
 
 
 def _write_value(value: Any) -> Any:
+    if type(value) in _TYPES:
+        return value
     if dataclasses.is_dataclass(value):
         return write_object(value)
     if isinstance(value, tuple):

@@ -19,6 +19,7 @@ STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
 """A job is paused when somebody paused it; only trainings can be."""
 FINAL_STATES = ("done", "failed", "cancelled")
 """A job that is in one of these stays there."""
+_UNFAILED = tuple(state for state in STATES if state != "failed")
 _MOST_LOSS = 1e30
 _LAST_SECOND = 1e11
 """Unix seconds of the year 5138: what is later was given in another unit."""
@@ -91,7 +92,7 @@ class JobStatus:
         check_number("loss", self.loss, -_MOST_LOSS, _MOST_LOSS, optional=True)
         check_number("held_out", self.held_out, 0, 1, optional=True)
         if self.error is None:
-            check_choice("state without an error", self.state, tuple(state for state in STATES if state != "failed"))
+            check_choice("state without an error", self.state, _UNFAILED)
         else:
             check_choice("state with an error", self.state, ("failed",))
 

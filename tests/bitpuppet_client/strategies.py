@@ -52,8 +52,15 @@ def codes(draw: st.DrawFn) -> Any:
     return draw_array(draw, np.float32, st.integers(1, 5), st.integers(1, 9)) / np.float32(7)
 
 
-PART = {"tokens": tokens(), "code": codes()}
-DRAWING = {"model": NAME, "seed": SEED, "steps": STEPS, "palette_lock": FLAG}
+@st.composite
+def palettes(draw: st.DrawFn) -> Any:
+    """Colours (P, 3)."""
+    return draw_array(draw, np.uint8, st.integers(1, 256), 3)
+
+
+PART = {"tokens": tokens(), "code": codes(), "palette": palettes()}
+PIXELS = st.builds(jobs.PixelParams, st.none() | st.integers(1, 256), FLAG, FLAG, FLAG, FLAG)
+DRAWING = {"model": NAME, "seed": SEED, "steps": STEPS, "palette_lock": FLAG, "pixels": PIXELS}
 RETARGET = st.builds(jobs.RetargetParams, **DRAWING)
 EXTEND = st.builds(
     jobs.ExtendParams,
@@ -87,6 +94,8 @@ def submits(draw: st.DrawFn) -> messages.Submit:
     params = draw(st.one_of(WHOLE, TRAIN))
     names = list(params.needed)
     names += [name for name in params.optional if draw(FLAG) or (params.kind == "decode" and name == "content")]
+    if "palette" in names and params.pixels.colours is not None:
+        names.remove("palette")
     parts = {name: draw(PART.get(name, frames())) for name in names}
     return messages.Submit(draw(JOB), params, parts, draw(st.integers(0, 9)), draw(FLAG))
 

@@ -17,6 +17,10 @@ CODE = np.ones((2, 3), np.float32)
 TOKENS = np.ones((2, 3), np.uint16)
 
 
+PAIR = {"content": make_frames(), "motion": make_frames()}
+PALETTE = np.arange(12, dtype=np.uint8).reshape(4, 3)
+
+
 def make_train(**changes: Any) -> jobs.TrainParams:
     """A good set of parameters, but for the changes."""
     return jobs.TrainParams(**{"name": "mine", "characters": "knights"} | changes)
@@ -32,6 +36,11 @@ def make_train(**changes: Any) -> jobs.TrainParams:
         (jobs.RetargetParams, {"steps": 0}),
         (jobs.RetargetParams, {"steps": 101}),
         (jobs.RetargetParams, {"palette_lock": 1}),
+        (jobs.RetargetParams, {"pixels": None}),
+        (jobs.PixelParams, {"colours": 0}),
+        (jobs.PixelParams, {"colours": 257}),
+        (jobs.PixelParams, {"hard_alpha": 1}),
+        (jobs.PixelParams, {"patterns": None}),
         (jobs.RetargetParams, {"model": "../weights"}),
         (jobs.RetargetParams, {"model": "/etc/passwd"}),
         (jobs.RetargetParams, {"model": "a.safetensors"}),
@@ -81,6 +90,10 @@ def test_training_knows_names_and_no_frames() -> None:
         (jobs.RetargetParams(), {"content": make_frames(), "motion": make_frames(), "x": CODE}, "no part 'x'"),
         (jobs.RetargetParams(), {"content": make_frames()[0], "motion": make_frames()}, "uint8"),
         (jobs.RetargetParams(), {"content": make_frames()[..., :3], "motion": make_frames()}, "uint8"),
+        (jobs.RetargetParams(), PAIR | {"palette": PALETTE[:, :2]}, r"uint8 \(P, 3\)"),
+        (jobs.RetargetParams(), PAIR | {"palette": PALETTE.astype(np.uint16)}, r"uint8 \(P, 3\)"),
+        (jobs.RetargetParams(pixels=jobs.PixelParams(4)), PAIR | {"palette": PALETTE}, "send one"),
+        (jobs.TokensParams(), {"motion": make_frames(), "palette": PALETTE}, "no part 'palette'"),
         (jobs.ExtendParams(1), {"content": make_frames()}, "needs the part 'motion'"),
         (jobs.TokensParams(), {"motion": TOKENS}, "uint8"),
         (jobs.EncodeParams(), {"motion": make_frames()}, "needs the part 'content'"),
@@ -118,6 +131,8 @@ def test_results_that_would_be_too_large_are_refused_before_the_work() -> None:
         jobs.check_parts(jobs.DecodeParams(), {"tokens": np.ones((40, 1), np.uint16), "content": fake(1, 1000)})
     with pytest.raises(LimitError, match="sides"):
         jobs.check_parts(jobs.TokensParams(), {"motion": np.broadcast_to(np.uint8(0), (1, 1, 16_385, 4))})
+    with pytest.raises(LimitError, match="sides"):
+        jobs.check_parts(jobs.RetargetParams(), PAIR | {"palette": np.zeros((257, 3), np.uint8)})
 
 
 def test_results_have_the_parts_of_their_kind() -> None:

@@ -255,7 +255,7 @@ def test_numbers_that_are_none_are_refused() -> None:
     ids=lambda text: text[:12],
 )
 def test_json_of_a_dangerous_kind_is_refused(text: str, match: str) -> None:
-    header = f'{{"protocol": 1, "type": "health", "request": {text}, "body": {{}}, "parts": []}}'
+    header = f'{{"protocol": {limits.PROTOCOL}, "type": "health", "request": {text}, "body": {{}}, "parts": []}}'
     error = refuse([header.encode()], match=match)
     assert error.request in (0, 7)
 

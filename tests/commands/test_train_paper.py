@@ -49,17 +49,20 @@ def test_both_stages_run(
     bitpuppet: Bitpuppet, clips: Path, autoencoder_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(preset.PRESETS, "paper", SMALL)  # type: ignore[arg-type]
-    shared = ("train", "paper", "--codec", autoencoder_folder, "--data", clips, "--pairs", 2, "--steps", 1, "--cpu")
-    first = bitpuppet(*shared, "--out", "one")
+    shared = ("train", "paper", "--codec", autoencoder_folder, "--data", clips, "--latents", "latents", "--pairs", 2)
+    first = bitpuppet(*shared, "--steps", 1, "--cpu", "--out", "one")
     assert first.status == 0, first.err
     assert "1 of 3 clips are shorter than 4 frames" in first.err
-    second = bitpuppet(*shared, "--out", "two", "--temporal", "--start-from", "one/paper.safetensors")
+    second = bitpuppet(
+        *shared, "--steps", 1, "--cpu", "--out", "two", "--temporal", "--start-from", "one/paper.safetensors"
+    )
     assert second.status == 0, second.err
     with safe_open(clips.parent / "two" / "paper.safetensors", framework="pt") as file:
         header, names = file.metadata(), set(file.keys())
     assert header["data"] == "clips" and json.loads(header["preset"])["name"] == "paper"
     assert "denoiser.temporal_blocks.1.distances" in names and not any("codec" in name for name in names)
-    more = bitpuppet(*shared[:-3], "--steps", 2, "--cpu", "--out", "two", "--temporal", "--resume")
+    assert len(list((clips.parent / "latents").iterdir())) == 2  # of the clips, which the second run finds there
+    more = bitpuppet(*shared, "--steps", 2, "--cpu", "--out", "two", "--temporal", "--resume")
     assert more.status == 0, more.err
     assert "after 2 steps" in more.out
 

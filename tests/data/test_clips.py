@@ -70,7 +70,7 @@ def test_each_clip_comes_once_a_round_and_the_same_for_the_same_step(folder: Pat
 def test_memory_is_bounded(folder: Path) -> None:
     clips = ClipFolder(folder, 32, 8, keep_bytes=2 * 8 * 32 * 32 * 4)
     clips.draw(0, 4, 4, 4)
-    assert len(clips._kept) == 2 and clips._kept_bytes == sum(f.nbytes for f in clips._kept.values())
+    assert len(clips._kept) == 2 and clips._kept.bytes == 2 * 8 * 32 * 32 * 4
 
 
 def test_frames_are_cut_to_their_middle_and_scaled() -> None:

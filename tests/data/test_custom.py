@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bitpuppet.data.character_set import Character, CharacterAnimation, CharacterSet
-from bitpuppet.data.custom import CustomSource, Pose, fit_character, flip, hold_out, list_targets, place_like
+from bitpuppet.data.custom import CustomSource, Pose, fit_character, flip, hold_out, list_targets
 from bitpuppet.data.mixture import Mixture, Share
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.sprites import enlarge_frames, place_clip
+from bitpuppet.sprites import enlarge_frames, place_clip, place_like
 
 
 def draw_animation(name: str, frames: int, colour: int, size: int = 16, rise: int = 0) -> CharacterAnimation:

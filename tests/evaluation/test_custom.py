@@ -12,10 +12,11 @@ from PIL import Image
 
 from bitpuppet.data.character_set import Character, CharacterAnimation
 from bitpuppet.data.custom import Frames
+from bitpuppet.data.likeness import match_colours
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation.custom import FOLDER, measure_trial, run_eval_custom
 from bitpuppet.evaluation.families import FAMILIES, Trial, Wanted, find_animation, read_family, split_family
-from bitpuppet.evaluation.neighbour import match_colours, predict_from_neighbour, rank_neighbours
+from bitpuppet.evaluation.neighbour import predict_from_neighbour, rank_neighbours
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.model.weights import save_weights
@@ -141,11 +142,11 @@ def test_all_ways_are_measured(folder: Path, weights: Path, tmp_path: Path) -> N
         watch=lambda stage, done, total: stages.append(stage),
     )
     (report,) = evaluation.families
-    assert set(report.figures) == {"trained", "zero_shot", "neighbour", "still", "ceiling"}
+    assert set(report.figures) == {"trained", "zero_shot", "lent", "neighbour", "still", "ceiling"}
     assert report.figures["neighbour"]["exact"] == 1 and report.new == ("grafxkid_d",)
     assert 0 <= report.figures["trained"]["exact"] <= 1 and report.frames == 3 and report.tuning["steps"] == 2
     assert json.loads(json.dumps(evaluation.to_json(), allow_nan=False))["families"][0]["family"] == "grafxkid"
-    assert evaluation.to_table().row_count == 5
+    assert evaluation.to_table().row_count == 6
     assert (tmp_path / "grafxkid.png").is_file() and (tmp_path / "runs" / "grafxkid").is_dir()
     assert {"training grafxkid", "drawing grafxkid"} == set(stages)
 

@@ -105,7 +105,7 @@ def test_damaged_files_are_named(autoencoder_folder: Path, tmp_path: Path, damag
     else:
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps(config | {"block_out_channels": [16, 16, 16, 16]}))
-    with pytest.raises(BitpuppetError, match=r"codec: not a readable AutoencoderKL"):
+    with pytest.raises(BitpuppetError, match=r"codec: not a readable autoencoder"):
         LatentCodec.load(folder, PAPER)
 
 

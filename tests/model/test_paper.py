@@ -101,7 +101,7 @@ def test_sprite64_is_what_it_was() -> None:
     ("changes", "message"),
     [
         ({"head": "palette"}, "latents have no palette"),
-        ({"reading": "patches"}, "no empty patches"),
+        ({"stem_width": 8}, "the stem reads pixels"),
         ({"detail_frames": 2}, "detail_frames 0"),
         ({"clip_frames": 5}, "even clip_frames"),
         ({"canvas": 40}, "does not divide"),

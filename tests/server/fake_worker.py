@@ -22,9 +22,11 @@ from bitpuppet.server.worker import main
 Frames = NDArray[np.uint8]
 STEP_SECONDS = "FAKE_STEP_SECONDS"
 """Environment variable: how long a step takes."""
+FINISH_SECONDS = "FAKE_FINISH_SECONDS"
+"""Environment variable: how long it takes after the last step."""
 BATCH_FRAMES = "FAKE_BATCH_FRAMES"
 """Environment variable: frames of several jobs that are drawn at once."""
-DIES, FILLS_MEMORY, FAILS, HANGS, HAS_A_BUG, DRAWS_NO_NUMBERS = range(900_001, 900_007)
+DIES, FILLS_MEMORY, FAILS, HANGS, HAS_A_BUG, DRAWS_NO_NUMBERS, DIES_LATE = range(900_001, 900_008)
 """Seeds that are orders."""
 
 
@@ -65,6 +67,9 @@ class FakeEngine:
             misbehave(seed, drawn)
             if callback is not None:
                 callback(step, steps, drawn)
+        time.sleep(float(os.environ.get(FINISH_SECONDS, "0")))
+        if seed == DIES_LATE:
+            os.kill(os.getpid(), signal.SIGKILL)
         return Drawn(drawn, self.encode_motion(motion), 3.25)
 
     def draw(

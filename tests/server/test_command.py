@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import bitpuppet
-from bitpuppet.jobs.retarget import RetargetJob
-from bitpuppet.sprites import read_clip, write_strip
+from bitpuppet.jobs.retarget import RetargetJob, run_retarget
+from bitpuppet.sprites import Clip, read_clip, write_clip, write_strip
 from bitpuppet_client.client import Client
 from bitpuppet_client.endpoint import FOLDER_VARIABLE, Endpoint
 from bitpuppet_client.jobs import ExtendParams, RetargetParams, TokensParams, TrainParams
@@ -186,6 +186,29 @@ def test_file_of_jobs_by_a_server(shared: Backend, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("?.png")) == ["1.png", "2.png"]
 
 
+def test_options_of_pixels_and_videos_come_through(shared: Backend, tmp_path: Path) -> None:
+    """The same file of jobs with and without a server: the same bytes."""
+    job = save_files(tmp_path, make_art(1, 48), make_art(3, 32))
+    (tmp_path / "three.hex").write_text("ff0000\n00ff00\n0000ff\n", encoding="utf-8")
+    files = {"content": str(job.content), "motion": str(job.motion), "content-frame": "48x48", "motion-frame": "32x32"}
+    options: list[dict[str, object]] = [{}, {"palette": 2}, {"palette": str(tmp_path / "three.hex")}]
+    options += [{"palette-lock": False}]
+    movie = tmp_path / "motion.gif"
+    write_clip(Clip(make_art(6, 32), (100,) * 6), movie)
+    options += [{"motion": str(movie), "motion-frame": None, "range": "0.1-0.5", "fps": 5, "crop": "16x16+0+0"}]
+    lines = [files | {"out": str(tmp_path / f"{number}.png"), "seed": 5} | one for number, one in enumerate(options)]
+    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    ran = run(find_server(shared), "retarget", "--jobs", str(tmp_path / "jobs.jsonl"), "--server")
+    assert ran.returncode == 0, ran.stderr
+    written = [(tmp_path / f"{number}.png").read_bytes() for number in range(len(lines))]
+    assert len(set(written)) == len(written)  # `test_tasks` has the other options
+    engine = fake_worker.FakeEngine()
+    for line, served in zip(lines, written, strict=True):
+        alone = RetargetJob.from_json(json.dumps(line | {"out": str(job.out)}))
+        run_retarget(engine, alone, engine.preset.canvas)  # type: ignore[arg-type]
+        assert job.out.read_bytes() == served, line
+
+
 def test_server_option_says_what_is_wrong(shared: Backend, environ: dict[str, str], tmp_path: Path) -> None:
     job = save_files(tmp_path, make_art(1, 48), make_art(3, 32))
     command = [*describe_files(job), "--out", str(job.out), "--server"]
@@ -221,7 +244,6 @@ def save_random_model(path: Path) -> None:
 def test_service_draws_what_this_process_draws(environ: dict[str, str], tmp_path: Path) -> None:
     """One definition of a job: real weights, a real worker, the same bytes."""
     from bitpuppet.data.puppets import draw_clip, make_puppet
-    from bitpuppet.jobs.retarget import run_retarget
     from bitpuppet.model.preset import PRESETS
     from bitpuppet.server.engines import load
     from bitpuppet.server.models import ModelFolder

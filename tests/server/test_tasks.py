@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bitpuppet.data.puppets import draw_clip, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.batch import retarget_together
 from bitpuppet.jobs.engine import Engine
+from bitpuppet.jobs.pixels import PixelOptions
+from bitpuppet.jobs.served import describe_pixels
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.server.engines import Loaded
-from bitpuppet.server.tasks import Done, is_memory_error, list_kinds, prepare_retarget, run_batch, run_task
+from bitpuppet.server.tasks import (
+    Done,
+    is_memory_error,
+    list_kinds,
+    prepare_retarget,
+    resolve_pixels,
+    run_batch,
+    run_task,
+)
 from bitpuppet_client import wire
 from bitpuppet_client.jobs import (
     DecodeParams,
@@ -27,10 +40,11 @@ from bitpuppet_client.jobs import (
     ExtendParams,
     JobParams,
     Parts,
+    PixelParams,
     RetargetParams,
     TokensParams,
 )
-from bitpuppet_client.messages import Result
+from bitpuppet_client.messages import Result, Submit
 
 Tokens = NDArray[np.int64]
 
@@ -82,6 +96,13 @@ def parts() -> Parts:
     return {"content": draw_clip(hero, hero.motions[0], 3), "motion": draw_clip(actor, actor.motions[1], 4)}
 
 
+@pytest.fixture(scope="module")
+def palette_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("palettes") / "two.hex"
+    path.write_text("ff0000\n010203\n", encoding="utf-8")
+    return path
+
+
 def run(model: Loaded, params: JobParams, parts: Parts) -> tuple[Done, list[tuple[int, int, Any]]]:
     """Do a job, and check that its result and its previews could be sent."""
     seen: list[tuple[int, int, Any]] = []
@@ -103,6 +124,35 @@ def test_retarget(model: Loaded, parts: Parts) -> None:
     free, _ = run(model, RetargetParams(seed=3, steps=2, palette_lock=False), parts)
     assert free.report["palette_size"] is None
     assert not np.array_equal(free.parts["frames"], frames)
+
+
+@given(
+    palette=st.sampled_from(("source", "2", "256", "two.hex")),
+    switches=st.fixed_dictionaries({name: st.booleans() for name in ("hard_alpha", "outline", "orphans", "patterns")}),
+)
+def test_options_of_pixels_come_through(palette_file: Path, palette: str, switches: dict[str, bool]) -> None:
+    options = PixelOptions(str(palette_file) if palette == palette_file.name else palette, **switches)
+    pixels, parts = describe_pixels(options)
+    pair = {name: np.zeros((1, 1, 1, 4), np.uint8) for name in ("content", "motion")}
+    submit = Submit(str(uuid4()), RetargetParams(pixels=pixels), pair | parts)
+    read = wire.decode_request([bytes(frame) for frame in wire.encode(submit, 1)]).message
+    assert isinstance(read, Submit) and isinstance(read.params, RetargetParams)
+    wanted, steps = options.resolve(), resolve_pixels(read.params.pixels, read.parts)
+    np.testing.assert_array_equal(steps.colours, wanted.colours)  # type: ignore[arg-type]
+    assert replace(steps, colours=None) == replace(wanted, colours=None)
+
+
+def test_colours_are_so_many_or_those_of_the_palette(model: Loaded, parts: Parts) -> None:
+    tokens = run(model, TokensParams(), {"motion": parts["motion"]})[0].parts["tokens"]
+    drawn = {"tokens": tokens, "content": parts["content"]}
+    palette = np.array([[255, 0, 0], [0, 0, 255], [1, 2, 3]], np.uint8)
+    for kind, sent in ((RetargetParams, parts), (DecodeParams, drawn), (lambda **all: ExtendParams(2, **all), parts)):
+        two, _ = run(model, kind(seed=3, steps=2, pixels=PixelParams(colours=2)), sent)
+        own, _ = run(model, kind(seed=3, steps=2), sent | {"palette": palette})
+        assert (two.report["palette_size"], own.report["palette_size"]) == (2, 3)
+        new = two.parts["frames"][-2:], own.parts["frames"][-2:]  # the given frames of an extension stay as they are
+        assert 0 < len(np.unique(new[0][new[0][..., 3] == 255], axis=0)) <= 2
+        assert {tuple(colour) for colour in new[1][new[1][..., 3] == 255][:, :3]} <= set(map(tuple, palette))
 
 
 def test_enlarged_art_comes_back_enlarged(model: Loaded, parts: Parts) -> None:
@@ -130,7 +180,7 @@ def test_encode(model: Loaded, parts: Parts) -> None:
 
 def test_together_as_alone(model: Loaded, parts: Parts) -> None:
     params = [RetargetParams(seed=seed, steps=2) for seed in range(3)]
-    shots = [prepare_retarget(model, parts) for _ in params]
+    shots = [prepare_retarget(model, one, parts) for one in params]
     views: list[list[tuple[int, ...]]] = []
     together = run_batch(model, params, shots, lambda _, __, makes: views.append([make().shape for make in makes]))
     for one, its in zip(together, params, strict=True):

@@ -85,6 +85,8 @@ def test_malformed_message_is_refused_with_a_reason(shared: Backend, frames: lis
         (lambda header, frames: header["body"]["params"].__setitem__("model", "/etc/passwd"), "bad_parameter"),
         (lambda header, frames: header["body"]["params"].__setitem__("steps", 10**9), "bad_parameter"),
         (lambda header, frames: header["body"]["params"].__setitem__("code", "import os"), "malformed"),
+        (lambda header, frames: header["body"]["params"]["pixels"].__setitem__("colours", 0), "bad_parameter"),
+        (lambda header, frames: header["body"]["params"]["pixels"].__setitem__("palette", "/a.gpl"), "malformed"),
         (lambda header, frames: header["body"].__setitem__("job", "1"), "bad_parameter"),
         (lambda header, frames: header["body"].__setitem__("kind", "shell"), "unsupported"),
     ],

@@ -84,6 +84,11 @@ def test_every_step_is_told_and_shown(play: Callable[..., Script]) -> None:
     assert len(script.find(Result)) == 1
 
 
+def test_quick_steps_are_not_all_told_unless_somebody_looks(play: Callable[..., Script]) -> None:
+    told = play((draw(100),)).list_steps()
+    assert (told[0], told[-1]) == (0, 100) and len(told) < 50
+
+
 def test_nothing_is_shown_unasked(play: Callable[..., Script]) -> None:
     script = play((draw(5),))
     assert script.find(Preview) == [] and len(script.find(Result)) == 1
@@ -91,7 +96,7 @@ def test_nothing_is_shown_unasked(play: Callable[..., Script]) -> None:
 
 @pytest.mark.parametrize("step", [1, 3, 5])
 def test_no_step_is_made_after_a_cancel(play: Callable[..., Script], step: int) -> None:
-    script = play((draw(5),), *[()] * (step - 1), (Cancel(JOB),))
+    script = play((draw(5, previews=True),), *[()] * (step - 1), (Cancel(JOB),))
     assert script.list_steps() == list(range(step))  # the step after which the message came is not told any more
     (error,) = script.find(Error)
     assert isinstance(error, Error) and (error.code, error.job) == ("cancelled", JOB)
@@ -104,7 +109,7 @@ def test_job_that_is_cancelled_before_it_begins(play: Callable[..., Script]) -> 
 
 
 def test_stop_leaves_the_job_to_the_broker(play: Callable[..., Script]) -> None:
-    script = play((draw(5),), (), (Shutdown(finish=False),))
+    script = play((draw(5, previews=True),), (), (Shutdown(finish=False),))
     assert script.list_steps() == [0, 1]
     assert script.find(Error) == script.find(Result) == []
 

@@ -17,7 +17,12 @@ from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_opt
 
 def _checkpoint(step: int = 3) -> Checkpoint:
     return Checkpoint(
-        step, {"a": torch.ones(2)}, {"a": torch.zeros(2)}, ({"0/step": torch.tensor(3.0)}, {}), {"preset": {}}
+        step,
+        {"a": torch.ones(2)},
+        {"a": torch.zeros(2)},
+        ({"0/step": torch.tensor(3.0)}, {}),
+        {"preset": {}},
+        {"naming.a": torch.full((2,), 5.0)},
     )
 
 
@@ -27,6 +32,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert back.step == 3 and back.settings == {"preset": {}}
     assert (back.model["a"] == 1).all() and (back.ema["a"] == 0).all()
     assert float(back.optimizers[0]["0/step"]) == 3 and back.optimizers[1] == {}
+    assert list(back.lessons) == ["naming.a"] and (back.lessons["naming.a"] == 5).all()
 
 
 def test_a_failed_write_keeps_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import torch
 from bitpuppet.data.character_set import Character, CharacterAnimation, CharacterSet
 from bitpuppet.data.puppets import Motion, draw_clip, make_puppet
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.borrowing import read_bank
 from bitpuppet.jobs.engine import Engine
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
@@ -74,6 +75,8 @@ def test_a_run_leaves_a_model_that_is_used_as_any_other(characters: CharacterSet
     card = read_card(tuned.model)
     assert card is not None and card.base == "tiny" and card.set_name == "two puppets" and card.animations == 4
     assert card.date and {"before", "best", "tokens_kept"} <= set(card.figures)
+    bank = read_bank(tuned.model, TINY.canvas)
+    assert bank is not None and [one.name for one in bank.characters] == list(card.characters)
     assert read_card(base) is None and read_preset_name(tuned.model) == "tiny"
     frames = characters.characters[0].animations[0].frames
     canvas = np.zeros((3, 64, 64, 4), np.uint8)

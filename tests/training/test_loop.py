@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -26,23 +27,25 @@ def make_trainer(folder: Path, recipe: Recipe = RECIPE) -> Trainer:
     return Trainer(TINY, recipe, make_mixture(None, TINY.canvas), folder, cpu=True)
 
 
-def test_resuming_continues_bit_for_bit(tmp_path: Path) -> None:
-    whole = make_trainer(tmp_path / "whole")
+@pytest.mark.parametrize("learns", ["all", "motion"])
+def test_resuming_continues_bit_for_bit(tmp_path: Path, learns: Literal["all", "motion"]) -> None:
+    recipe = replace(RECIPE, learns=learns)
+    whole = make_trainer(tmp_path / "whole", recipe)
     whole.run()
 
     def stop(progress: Progress) -> None:
         if progress.step == 3:
             raise KeyboardInterrupt
 
-    first = make_trainer(tmp_path / "parts")
+    first = make_trainer(tmp_path / "parts", recipe)
     with pytest.raises(KeyboardInterrupt):
         first.run(stop)
-    second = make_trainer(tmp_path / "parts")
+    second = make_trainer(tmp_path / "parts", recipe)
     second.resume()
     assert second.step == 3
     second.run()
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(value, second.model.state_dict()[name]), name
+    for name, value in whole.objective.state_dict().items():
+        assert torch.equal(value, second.objective.state_dict()[name]), name
     for name, value in whole.average.values.items():
         assert torch.equal(value, second.average.values[name]), name
     lines = [json.loads(line) for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]

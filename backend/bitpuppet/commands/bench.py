@@ -46,6 +46,7 @@ def serve(
     clients: Annotated[int, typer.Option(min=1, max=64, help="Clients at once.")] = 8,
     strips: Annotated[int, typer.Option(min=1, max=100_000, help="Jobs of all clients together.")] = 96,
     jobs: Annotated[int, typer.Option(min=0, max=1_000_000, help="Jobs after which memory is measured.")] = 1000,
+    steps: options.Steps = None,
     preset: options.Preset = "sprite64",
     weights: options.Weights = None,
     device: options.Device = None,
@@ -58,7 +59,7 @@ def serve(
 
     with options.progress_bar() as progress:
         task = progress.add_task("starting", total=None, note="")
-        plan = Plan(frames=frames, runs=runs, clients=clients, strips=strips, jobs=jobs)
+        plan = Plan(frames=frames, runs=runs, clients=clients, strips=strips, jobs=jobs, steps=steps)
         figures = measure_service(preset, weights, device, plan, lambda what: progress.update(task, description=what))
     if as_json:
         print(json.dumps(figures))

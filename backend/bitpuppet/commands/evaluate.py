@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bitpuppet.commands import ablation, custom, extension, options, pixels, probes
+from bitpuppet.commands import ablation, custom, extension, footage, options, pixels, probes
 
 app = typer.Typer(help="Measure the model against true targets.", no_args_is_help=True)
 
@@ -69,3 +69,5 @@ app.command("probes")(probes.probes)
 app.command("ablation")(ablation.ablation)
 app.command("extend")(extension.extension)
 app.command("custom")(custom.custom)
+app.command("render")(footage.render)
+app.command("heads")(footage.heads)

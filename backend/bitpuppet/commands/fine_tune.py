@@ -39,12 +39,12 @@ def fine_tune(request: Request) -> None:
         BitpuppetError: the base, the set or the folder cannot be used.
     """
     from bitpuppet.data.character_set import read_character_set
-    from bitpuppet.data.folder import find_data
+    from bitpuppet.data.folder import find_data, has_base_data
 
     preset, weights = find_base(request.base)
     characters = read_character_set(find_characters(request.characters))
     data = None if request.puppets_only else request.data or find_data()
-    if data is not None and not ((data / "lpc").is_dir() and (data / "sprites").is_dir()):
+    if data is not None and not has_base_data(data):
         if request.data is not None:
             raise BitpuppetError(f"--data {data}: lpc/ or sprites/ is missing in it; correct it, or add --puppets-only")
         data = None

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,6 +92,7 @@ def retarget(
     """Draw the character of --content in the poses of --motion: one horizontal RGBA strip, or another --format."""
     from bitpuppet.jobs.pixels import PixelOptions
     from bitpuppet.jobs.retarget import RetargetJob
+    from bitpuppet.model.preset import find_preset
     from bitpuppet.sprites.ranges import parse_frame, parse_rows
     from bitpuppet.sprites.video.settings import Videos
 
@@ -132,6 +134,8 @@ def retarget(
     if content is None or motion is None or out is None:
         missing = [option for option in ("--content", "--motion", "--out") if named[option] is None]
         raise typer.BadParameter(f"{', '.join(missing)} missing; give --content, --motion and --out, or --jobs FILE")
+    if not server and find_preset(preset).codec == "latent":  # the whole picture counts: nothing is placed by its art
+        crop, size = crop or "centre", size or f"{canvas}x{canvas}"
     with options.bad_usage():
         job = RetargetJob(
             content,
@@ -173,6 +177,7 @@ def _run_one(
         def watch(step: int, total: int, _: Any) -> None:
             progress.update(task, completed=step, total=total, note=f"step {step} of {total}")
 
+        job = _suit(job, engine)
         report = _describe(perform(engine, job, prepared, watch), engine, seconds | {"reading": reading}, job)
     _print_report(report, as_json)
 
@@ -206,7 +211,12 @@ def _draw_here(preset: str, weights: Path | None, device: str | None) -> Iterato
     from bitpuppet.jobs.retarget import run_retarget
 
     engine, seconds = options.load_engine(preset, weights, device)
-    yield lambda job: _describe(run_retarget(engine, job, engine.preset.canvas), engine, seconds, job)
+    yield lambda job: _describe(run_retarget(engine, _suit(job, engine), engine.preset.canvas), engine, seconds, job)
+
+
+def _suit(job: RetargetJob, engine: Engine) -> RetargetJob:
+    """The job without the palette lock, where the model draws soft edges and shades that it would take away."""
+    return job if engine.preset.head == "palette" else replace(job, palette_lock=False)
 
 
 @contextmanager

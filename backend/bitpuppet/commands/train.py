@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import typer
 
 from bitpuppet.commands import options
+from bitpuppet.commands.train_data import DataOptions, check_options, open_work
 from bitpuppet.errors import BitpuppetError
-
-if TYPE_CHECKING:
-    from bitpuppet.model.codec import Codec
-    from bitpuppet.model.preset import Preset
-    from bitpuppet.training.loop import BatchSource
-    from bitpuppet.training.recipe import Recipe
 
 
 def train(
@@ -32,7 +26,11 @@ def train(
         ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="The data folder (default: BITPUPPET_DATA); for paper a folder of clips.")
+        Path | None,
+        typer.Option(
+            help="The data folder (default: BITPUPPET_DATA); for paper a folder of clips, for heads of videos, for "
+            "render64 of rendered characters."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the run: checkpoint, metrics, samples, weights.")] = Path("run"),
     steps: Annotated[int | None, typer.Option(help="Length of the run in steps. Default: the recipe's.")] = None,
@@ -59,15 +57,28 @@ def train(
     ] = "all",
     puppets_only: Annotated[bool, typer.Option(help="Train on puppets alone, which needs no data folder.")] = False,
     codec: Annotated[
-        Path | None, typer.Option(help="For paper: folder of a diffusers AutoencoderKL with safetensors.")
+        Path | None,
+        typer.Option(
+            help="For paper and heads: the image autoencoder, a folder or a name on the Hugging Face hub, of which its "
+            "local cache has a copy."
+        ),
     ] = None,
-    background: Annotated[str, typer.Option(help="For paper: black or white, under transparent pixels.")] = "black",
+    download: Annotated[bool, typer.Option("--download", help="Ask the hub for a --codec that is not there.")] = False,
+    latents: Annotated[
+        Path | None, typer.Option(help="Where the codec's latents of the clips are kept. Default: the user's cache.")
+    ] = None,
+    bits: Annotated[float | None, typer.Option(help="Target of the bitrate, per frame. Default: the preset's.")] = None,
+    background: Annotated[
+        str, typer.Option(help="For paper and heads: black or white, under transparent pixels.")
+    ] = "black",
     compile_model: Annotated[
         bool, typer.Option("--compile", help="Compile first: a minute or two, then faster.")
     ] = False,
     cpu: Annotated[bool, typer.Option(help="Stay on the CPU.")] = False,
 ) -> None:
     """Train a preset by cross-driving. Ctrl-C saves a checkpoint; --resume goes on from it, bit for bit."""
+    if download:
+        os.environ["HF_HUB_OFFLINE"] = "0"
     options.hush_libraries()
     for name, value in (("--steps", steps), ("--pairs", pairs), ("--threads", threads)):
         if value is not None and value < 1:
@@ -79,9 +90,9 @@ def train(
     if base is None and (minutes is not None or rank or keep_motion):
         raise typer.BadParameter("--minutes, --rank and --keep-motion are for fine-tuning; name the base with --from")
     if base is not None:
-        if start_from is not None or temporal or codec is not None or compile_model or learn != "all":
+        if start_from is not None or temporal or codec or compile_model or learn != "all" or bits is not None:
             raise typer.BadParameter(
-                "--start-from, --temporal, --learn, --codec and --compile do not go with --from; leave them out"
+                "--start-from, --temporal, --learn, --codec, --bits and --compile do not go with --from; leave them out"
             )
         _fine_tune(
             base, preset, out, minutes, steps, pairs, seed, rank, keep_motion, data, puppets_only, resume, cpu, threads
@@ -90,7 +101,10 @@ def train(
     from bitpuppet.model.preset import find_preset
 
     sizes = find_preset(preset)
-    _check_codec(sizes, data, codec, background, puppets_only)
+    if bits is not None:
+        sizes = replace(sizes, bits_per_frame=bits)
+    asked = DataOptions(data, codec, download, latents, background, puppets_only, seed or 0, temporal)
+    asked = check_options(sizes, asked)
     import torch
 
     from bitpuppet.model.weights import save_weights
@@ -99,10 +113,8 @@ def train(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    if codec is not None and data is not None:
-        work = _open_clips(sizes, data, codec, background, seed or 0, temporal)
-    else:
-        work = _open_mixture(sizes, data, seed or 0, temporal, puppets_only)
+    with options.show_measuring() as watch_reading:
+        work = open_work(sizes, asked, watch_reading)
     recipe = replace(work.recipe, steps=steps or work.recipe.steps, pairs=pairs or work.recipe.pairs, seed=seed or 0)
     recipe = replace(recipe, learns=learn)
     trainer = Trainer(sizes, recipe, work.source, out, codec=work.codec, compile_model=compile_model, cpu=cpu)
@@ -117,16 +129,19 @@ def train(
 
         def watch(progress: Progress) -> None:
             measures = progress.measures
-            note = (
-                f"loss {measures['loss']:.4f}, {measures['bits_hard']:.1f} bits, {progress.seconds_per_step:.2f} s/step"
-            )
+            rate = f"{measures['bits_hard']:.1f} bits"
+            if sizes.fps:
+                rate += f" ({sizes.count_kbits(measures['bits_hard']):.2f} kbit/s)"
+            note = f"loss {measures['loss']:.4f}, {rate}, {progress.seconds_per_step:.2f} s/step"
             bar.update(task, completed=progress.step, note=note)
 
         try:
-            draws = work.codec is None and learn != "motion"  # samples are puppets
+            draws = sizes.head == "palette" and learn != "motion"  # samples are puppets
             trainer.run(watch, draw_samples=draw_samples if draws else None)
         finally:
             made_by = {"steps": str(trainer.step), "data": work.made_of}
+            if work.codec is not None:
+                made_by["codec"] = work.codec.fingerprint
             if trainer.accelerator.is_main_process:
                 state = trainer.averaged_model().state_dict()
                 save_weights(out / f"{preset}.safetensors", state, sizes, made_by)
@@ -165,60 +180,3 @@ def _fine_tune(
 
         torch.set_num_threads(threads)
     fine_tune(Request(base, Path(characters), out, recipe, data, puppets_only, resume, "cpu" if cpu else None))
-
-
-def _check_codec(sizes: Preset, data: Path | None, codec: Path | None, background: str, puppets_only: bool) -> None:
-    """Refuse what does not go together before seconds go into imports."""
-    if background not in ("black", "white"):
-        raise typer.BadParameter(f"--background is {background!r}, it must be black or white")
-    if sizes.codec != "latent":
-        if codec is not None:
-            raise BitpuppetError(f"--codec: preset {sizes.name} works on pixels and has no codec folder; leave it out")
-        return
-    if codec is None:
-        raise BitpuppetError(
-            f"preset {sizes.name} works on the latents of an image autoencoder; name its folder with --codec"
-        )
-    if data is None or puppets_only:
-        raise BitpuppetError(
-            f"preset {sizes.name} learns from clips; name a folder of them with --data, without --puppets-only"
-        )
-
-
-class _Work(NamedTuple):
-    """What a run works with."""
-
-    source: BatchSource
-    recipe: Recipe
-    made_of: str
-    """The data, for the header of the weights."""
-    codec: Codec | None = None
-
-
-def _open_mixture(sizes: Preset, data: Path | None, seed: int, temporal: bool, puppets_only: bool) -> _Work:
-    from bitpuppet.data.folder import require_data
-    from bitpuppet.data.mixture import make_mixture
-    from bitpuppet.training.recipe import Recipe
-
-    folder = None if puppets_only else data or require_data(f"training {sizes.name}")
-    source = make_mixture(folder, sizes.canvas, seed=seed, puppets_only=puppets_only)
-    made_of = "puppets" if puppets_only else "LPC, Sprites training, puppets"
-    return _Work(source, Recipe(temporal=temporal), made_of)
-
-
-def _open_clips(sizes: Preset, data: Path, codec: Path, background: str, seed: int, temporal: bool) -> _Work:
-    from bitpuppet.data.clips import ClipFolder
-    from bitpuppet.model.latent_codec import LatentCodec
-    from bitpuppet.training.recipe import make_paper_recipe
-
-    clips = ClipFolder(data, sizes.canvas, sizes.clip_frames, seed=seed)
-    if clips.left_out:
-        print(
-            f"{data}: {len(clips.left_out)} of {len(clips.left_out) + len(clips)} clips are shorter than "
-            f"{sizes.clip_frames} frames and left out",
-            file=sys.stderr,
-        )
-    devices = int(os.environ.get("WORLD_SIZE", "1"))  # what torchrun and accelerate tell every process
-    recipe = make_paper_recipe(sizes, len(clips), devices, temporal=temporal)
-    loaded = LatentCodec.load(codec, sizes, background="white" if background == "white" else "black")
-    return _Work(clips, recipe, "clips", loaded)

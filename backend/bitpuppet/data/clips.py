@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,68 @@ from bitpuppet.sprites import read_clip
 from bitpuppet.sprites.images import read_size
 
 Frames = NDArray[np.uint8]
+Stretch = NDArray[Any]
+"""Frames, uint8 (T, H, W, 4), or a codec's tokens of them, float16 (T, N, D)."""
+ReadFrames = Callable[[], Frames]
 FILES = (".png", ".apng", ".gif")
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+
+
+class Convert(Protocol):
+    """Makes of a clip's frames what batches hold; the latents of a codec are kept on disk this way."""
+
+    def __call__(self, source: Path, settings: str, read: ReadFrames) -> Stretch:
+        """Convert what `read` returns, which depends on the file or folder `source` and on `settings` alone."""
+        ...
+
+
+def keep_frames(source: Path, settings: str, read: ReadFrames) -> Stretch:
+    """The frames as they are."""
+    return read()
+
+
+class Kept:
+    """The clips that were used last, in memory."""
+
+    def __init__(self, most_bytes: int = 2 << 30) -> None:
+        self.bytes = 0
+        self._most = most_bytes
+        self._clips: OrderedDict[Hashable, Stretch] = OrderedDict()
+
+    def find(self, key: Hashable, read: Callable[[], Stretch]) -> Stretch:
+        """The clip that is kept under `key`, or what `read` returns."""
+        if key in self._clips:
+            self._clips.move_to_end(key)
+            return self._clips[key]
+        clip = self._clips[key] = read()
+        self.bytes += clip.nbytes
+        while self.bytes > self._most and len(self._clips) > 1:
+            self.bytes -= self._clips.popitem(last=False)[1].nbytes
+        return clip
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._clips)
+
+
+def pack_batch(
+    content: Stretch, target: Stretch, *, motion: Stretch | None = None, shown: NDArray[np.bool_] | None = None
+) -> PairBatch:
+    """A batch of clips, (B, N, ...) and twice (B, T, ...), whose pixels are not chosen among colours.
+
+    Without `motion` the target drives itself, without `shown` all content frames count.
+    """
+    pairs, frames = content.shape[:2]
+    return PairBatch(
+        content=content,
+        shown=np.ones((pairs, frames), dtype=np.bool_) if shown is None else shown,
+        target=target,
+        motion=target if motion is None else motion,
+        colours=np.zeros((pairs, 0, 3), dtype=np.uint8),
+        counts=np.zeros(pairs, dtype=np.int64),
+        wanted=np.zeros((pairs, target.shape[1], 0, 0), dtype=np.uint8),
+        numbers=np.zeros((pairs, frames, 0, 0), dtype=np.uint8),
+    )
 
 
 class ClipFolder:
@@ -29,7 +91,16 @@ class ClipFolder:
     depends on the seed and the round alone, so a run that is resumed sees what it would have seen.
     """
 
-    def __init__(self, folder: Path, canvas: int, frames: int, *, seed: int = 0, keep_bytes: int = 2 << 30) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        canvas: int,
+        frames: int,
+        *,
+        seed: int = 0,
+        keep_bytes: int = 2 << 30,
+        convert: Convert = keep_frames,
+    ) -> None:
         """List the clips of a folder.
 
         Args:
@@ -37,7 +108,8 @@ class ClipFolder:
             canvas: side of the frames that are drawn, in pixels.
             frames: frames of a stretch, halved; shorter clips are left out.
             seed: of the order and of where stretches begin.
-            keep_bytes: decoded clips that are kept in memory.
+            keep_bytes: clips that are kept in memory.
+            convert: makes of their frames what batches hold.
 
         Raises:
             BitpuppetError: there is no such folder, a clip cannot be read, or none is long enough.
@@ -52,8 +124,7 @@ class ClipFolder:
             short = f"none of its {len(self.left_out)} clips has {frames} frames or more; add longer ones"
             empty = "no clips here; put folders of PNG frames, GIFs or strips of square frames into it"
             raise BitpuppetError(f"--data {folder}: {short if self.left_out else empty}")
-        self._keep_bytes, self._kept_bytes = keep_bytes, 0
-        self._kept: OrderedDict[Path, Frames] = OrderedDict()
+        self._convert, self._kept = convert, Kept(keep_bytes)
 
     def __len__(self) -> int:
         """How many clips there are."""
@@ -69,18 +140,9 @@ class ClipFolder:
         """
         stretches = [self._draw_stretch(step * pairs + i, content_frames + target_frames) for i in range(pairs)]
         joined = np.stack(stretches)
-        return PairBatch(
-            content=joined[:, :content_frames],
-            shown=np.ones((pairs, content_frames), dtype=np.bool_),
-            target=joined[:, content_frames:],
-            motion=joined[:, content_frames:],
-            colours=np.zeros((pairs, 0, 3), dtype=np.uint8),
-            counts=np.zeros(pairs, dtype=np.int64),
-            wanted=np.zeros((pairs, target_frames, 0, 0), dtype=np.uint8),
-            numbers=np.zeros((pairs, content_frames, 0, 0), dtype=np.uint8),
-        )
+        return pack_batch(joined[:, :content_frames], joined[:, content_frames:])
 
-    def _draw_stretch(self, number: int, frames: int) -> Frames:
+    def _draw_stretch(self, number: int, frames: int) -> Stretch:
         turn, place = divmod(number, len(self.clips))
         order = np.random.default_rng([self.seed, 0, turn]).permutation(len(self.clips))
         clip = self._read(self.clips[order[place]])
@@ -89,16 +151,11 @@ class ClipFolder:
         start = int(np.random.default_rng([self.seed, 1, number]).integers(len(clip) - frames + 1))
         return clip[start : start + frames]
 
-    def _read(self, path: Path) -> Frames:
-        if path in self._kept:
-            self._kept.move_to_end(path)
-            return self._kept[path]
-        frames = fit_frames(read_clip(path, _find_frame(path)).frames, self.canvas)
-        self._kept[path] = frames
-        self._kept_bytes += frames.nbytes
-        while self._kept_bytes > self._keep_bytes and len(self._kept) > 1:
-            self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
-        return frames
+    def _read(self, path: Path) -> Stretch:
+        def read() -> Frames:
+            return fit_frames(read_clip(path, _find_frame(path)).frames, self.canvas)
+
+        return self._kept.find(path, lambda: self._convert(path, f"clip {self.canvas}", read))
 
 
 def count_frames(path: Path) -> int:

@@ -9,15 +9,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bitpuppet.data.bank import Bank
 from bitpuppet.data.character_set import Character, CharacterSet
 from bitpuppet.data.mixture import Scene
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.sprites import Anchor, find_content_box, find_pixel_scale, place_clip, reduce_frames
+from bitpuppet.sprites import find_content_box, find_pixel_scale, place_clip, place_like, reduce_frames, restore_clip
 from bitpuppet.sprites.palette import OPAQUE_ALPHA
 
 Frames = NDArray[np.uint8]
 SHARE_FLIPPED = 0.25
 """Scenes that are mirrored as a whole: characters, poses and drivers alike."""
+SHARE_LENT = 0.9
+"""Scenes with frames from a bank of the other characters, where those perform the target's animation."""
+_INTRODUCTIONS = 2
+"""The longest of a character's other animations, by one of which the bank knows it; it takes time to get to know."""
 SHARE_ALONE = 0.5
 """Scenes whose content is one animation, which is all that a new character often has."""
 
@@ -57,17 +62,6 @@ def fit_character(character: Character, canvas: int) -> Character:
     return replace(character, animations=tuple(animations))
 
 
-def place_like(frames: Frames, anchor: Anchor) -> Frames:
-    """Frames (T, H, W, 4) on the canvas where `anchor` has other frames of that size; what sticks out is cut."""
-    canvas = np.zeros((len(frames), anchor.canvas, anchor.canvas, 4), np.uint8)
-    left, top = anchor.left, anchor.top
-    x0, x1 = max(left, 0), min(left + frames.shape[2], anchor.canvas)
-    y0, y1 = max(top, 0), min(top + frames.shape[1], anchor.canvas)
-    if x0 < x1 and y0 < y1:
-        canvas[:, y0:y1, x0:x1] = frames[:, y0 - top : y1 - top, x0 - left : x1 - left]
-    return canvas
-
-
 class CustomSource:
     """Scenes of a character set.
 
@@ -94,19 +88,48 @@ class CustomSource:
             raise BitpuppetError(
                 f"{characters.name}: no character has two animations, so nothing can be learnt from the set; add some"
             )
+        self.bank = Bank(self.characters, canvas)
+        self._lent: dict[tuple[Pose, int], tuple[Frames, Frames] | None] = {}
 
     def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
         """See `Source`. Where no other character performs the first clip's animation, its driver is itself."""
         pose = self.targets[int(rng.integers(len(self.targets)))]
         others = [n for n in range(len(self.characters[pose.character].animations)) if n != pose.animation]
         count = 1 if rng.random() < SHARE_ALONE else max(1, clips - 1)
-        chosen = [int(n) for n in rng.permutation(others)[:count]]
+        known = sorted(others, key=lambda n: -len(self._frames(Pose(pose.character, n))))[:_INTRODUCTIONS]
+        first = int(rng.choice(known))
+        chosen = [first, *(int(n) for n in rng.permutation(others) if n != first)][:count]
         drivers = self.find_drivers(pose)
         driver = drivers[int(rng.integers(len(drivers)))] if drivers else pose
         scene = self.make_scene(pose, chosen, driver)
+        if rng.random() < SHARE_LENT:
+            scene = self._lend(scene, pose, chosen)
         if rng.random() < SHARE_FLIPPED:
-            scene = Scene([flip(clip) for clip in scene.clips], flip(scene.driver))
+            lent, lenders = (None if part is None else flip(part) for part in (scene.lent, scene.lenders))
+            scene = Scene([flip(clip) for clip in scene.clips], flip(scene.driver), lent, lenders)
         return scene
+
+    def _lend(self, scene: Scene, pose: Pose, content: Sequence[int]) -> Scene:
+        """The scene with what a bank of all other characters, who know one by `content[0]`, shows of the target."""
+        key = pose, content[0]
+        animations = self.characters[pose.character].animations
+        placed, anchor = place_clip(animations[content[0]].frames, self.canvas)
+        if key not in self._lent:
+            wanted = animations[pose.animation]
+            found = []
+            for one in self.bank.introduce(placed, without=pose.character):
+                numbers = self.bank.locate(one.number, wanted.name, len(wanted.frames))
+                if numbers is not None:
+                    found.append((one.lend(numbers), self.bank.placed[one.number][numbers]))
+            self._lent[key] = (
+                (np.stack([lent for lent, _ in found]), np.stack([own for _, own in found])) if found else None
+            )
+        pair = self._lent[key]
+        if pair is None:
+            return scene
+        _, wanted_anchor = place_clip(np.concatenate([animations[n].frames for n in content]), self.canvas)
+        lent = np.stack([place_like(restore_clip(one, anchor), wanted_anchor) for one in pair[0]])
+        return scene._replace(lent=lent, lenders=pair[1])
 
     def make_scene(self, pose: Pose, content: Sequence[int], driver: Pose) -> Scene:
         """The scene of a target, of the character's animations that content comes from, and of a driver's."""
@@ -141,8 +164,8 @@ class CustomSource:
 
 
 def flip(frames: Frames) -> Frames:
-    """Frames (T, H, W, 4) mirrored left to right."""
-    return np.ascontiguousarray(frames[:, :, ::-1])
+    """Frames (..., H, W, 4) mirrored left to right."""
+    return np.ascontiguousarray(frames[..., ::-1, :])
 
 
 def list_targets(characters: Sequence[Character]) -> list[Pose]:

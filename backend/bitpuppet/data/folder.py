@@ -11,6 +11,7 @@ from bitpuppet.errors import BitpuppetError
 
 VARIABLE = "BITPUPPET_DATA"
 SETS_VARIABLE = "BITPUPPET_SETS"
+CODEC_VARIABLE = "BITPUPPET_CODEC"
 _PARTS = ("lpc", "sprites")
 
 
@@ -28,6 +29,15 @@ def find_data() -> Path | None:
     checkout = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
     places = (folder.parent / "shared" / "data" for folder in dict.fromkeys((here, checkout)))
     return next((place for place in places if _holds_data(place)), None)
+
+
+def find_codec() -> Path | None:
+    """The image autoencoder of presets that need one: what BITPUPPET_CODEC names, else `taef2/` in the data folder."""
+    named = os.environ.get(CODEC_VARIABLE)
+    if named:
+        return Path(named)
+    data = find_data()
+    return data / "taef2" if data is not None and (data / "taef2").is_dir() else None
 
 
 def find_sets() -> Path:
@@ -64,3 +74,8 @@ def require_data(what: str, *parts: str) -> Path:
 
 def _holds_data(folder: Path) -> bool:
     return any((folder / part).is_dir() for part in _PARTS)
+
+
+def has_base_data(data: Path | None) -> bool:
+    """Whether a data folder, if there is one, holds what base weights were trained on."""
+    return data is not None and (data / "lpc").is_dir() and (data / "sprites").is_dir()

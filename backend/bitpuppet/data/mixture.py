@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from bitpuppet.data.augmentation import draw_colour_map, recolour
 from bitpuppet.data.benchmark import MOTIONS, Benchmark, split_characters
-from bitpuppet.data.lpc import Wardrobe
+from bitpuppet.data.lpc import Wardrobe, row_cells
+from bitpuppet.data.poses import leave_unnamed, name_benchmark, name_cells, name_puppet
 from bitpuppet.data.puppets import Puppet, draw_clip, is_held_out, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import place_clip
@@ -27,15 +28,15 @@ Frames = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Pairs for cross-driving."""
+    """Pairs for cross-driving. Where no colours are chosen, frames may be a codec's tokens, (B, N, tokens, D)."""
 
-    content: Frames
+    content: Frames | NDArray[np.float16]
     """(B, N, H, W, 4): frames of the character in some animations."""
     shown: NDArray[np.bool_]
     """(B, N): which content frames count."""
-    target: Frames
+    target: Frames | NDArray[np.float16]
     """(B, T, H, W, 4): frames of the same character in another animation."""
-    motion: Frames
+    motion: Frames | NDArray[np.float16]
     """(B, T, H, W, 4): the target itself, or another character in the same poses."""
     colours: Frames
     """(B, MOST_COLOURS, 3): RGB of the character in the animations that content comes from, most frequent first."""
@@ -45,11 +46,23 @@ class PairBatch:
     """(B, T, H, W): the target's colour at each pixel, 0 for transparent, i + 1 for colour i, UNKNOWN for none."""
     numbers: Frames
     """(B, N, H, W): the same for the content."""
+    lent: Frames | None = None
+    """(B, R, H, W, 4): the character in the target's poses, as a bank draws it; None where there is none."""
+    lenders: Frames | None = None
+    """(B, R, H, W, 4): those whose frames they were."""
+    lent_shown: NDArray[np.bool_] | None = None
+    """(B, R): which of them count."""
+    lent_numbers: Frames | None = None
+    """(B, R, H, W): as `numbers`."""
+    names: NDArray[np.int64] | None = None
+    """(B, T + N, 2): which way the target and then the content frames face, and which moment they show (`poses`)."""
 
 
 MOST_COLOURS = 48
 """Colours of a character in training. A few characters have more; their rare colours are unknown."""
 UNKNOWN = 255
+SHARE_KNOWN = 0.1
+"""Pairs whose content frames may come from the target's own clip, so that the decoder learns when it may copy."""
 SHARE_DRIVEN = 0.7
 """Pairs whose motion another character shows.
 
@@ -66,6 +79,12 @@ class Scene(NamedTuple):
     """Each (T, 64, 64, 4)."""
     driver: Frames
     """(T, 64, 64, 4): another character in the poses of the first clip."""
+    lent: Frames | None = None
+    """(K, T, 64, 64, 4): the first clip as a bank draws it without having seen it, from each of K other characters."""
+    lenders: Frames | None = None
+    """(K, T, 64, 64, 4): these characters in its poses."""
+    names: list[NDArray[np.int64]] | None = None
+    """What the frames of each clip show, (T, 2) each, see `poses`; None where nobody knows."""
 
 
 class Source(Protocol):
@@ -88,7 +107,8 @@ class BenchmarkSource:
         character, driver = (self.characters[int(i)] for i in rng.choice(len(self.characters), size=2, replace=False))
         motions = rng.permutation(len(MOTIONS))[:clips]
         drawn = [self.benchmark.clip(character, int(motion)) for motion in motions]
-        return Scene(drawn, self.benchmark.clip(driver, int(motions[0])))
+        names = [name_benchmark(int(motion)) for motion in motions]
+        return Scene(drawn, self.benchmark.clip(driver, int(motions[0])), names=names)
 
 
 class LpcSource:
@@ -108,7 +128,8 @@ class LpcSource:
         while rows[0] not in driver.rows:
             driver = self.wardrobe.dress(rng)
         drawn = [self.wardrobe.clip(character, int(row)) for row in rows]
-        return Scene(drawn, self.wardrobe.clip(driver, int(rows[0])))
+        names = [name_cells(row_cells(int(row))) for row in rows]
+        return Scene(drawn, self.wardrobe.clip(driver, int(rows[0])), names=names)
 
 
 class PuppetSource:
@@ -129,7 +150,8 @@ class PuppetSource:
         driver = next((o for o in others if o.plan == puppet.plan and o.seed != puppet.seed), puppet)
         motions = rng.permutation(len(puppet.motions))[:clips]
         drawn = [self._clip(puppet.seed, int(motion)) for motion in motions]
-        return Scene(drawn, self._clip(driver.seed, int(motions[0])))
+        names = [name_puppet(puppet.motions[int(motion)]) for motion in motions]
+        return Scene(drawn, self._clip(driver.seed, int(motions[0])), names=names)
 
     def _draw_puppet(self, rng: np.random.Generator, step: int) -> Puppet:
         while True:
@@ -190,30 +212,41 @@ class Mixture:
         weights = np.array([share.weight for share in self.shares])
         chosen = rng.choice(len(self.shares), size=pairs, p=weights / weights.sum())
         contents, shown, targets, drives, palettes, wanted, numbers = [], [], [], [], [], [], []
+        lent, lenders, lent_numbers, names = [], [], [], []
         for index in chosen:
             share = self.shares[int(index)]
-            (clip, *others), driver = share.source.draw_scene(rng, step, 1 + int(rng.integers(1, 5)))
-            pool = np.concatenate(others)
-            content = pool[rng.integers(len(pool), size=content_frames)]
+            scene = share.source.draw_scene(rng, step, 1 + int(rng.integers(1, 5)))
+            clip, driver = scene.clips[0], scene.driver
+            titles = [leave_unnamed(len(clip)) for clip in scene.clips] if scene.names is None else scene.names
+            known = slice(0 if rng.random() < SHARE_KNOWN else 1, None)
+            pool, shelf = np.concatenate(scene.clips[known]), np.concatenate(titles[known])
+            picked = rng.integers(len(pool), size=content_frames)
+            content = pool[picked]
             if in_order:
                 taken = (rng.integers(len(clip)) + np.arange(target_frames)) % len(clip)
             else:
                 taken = rng.choice(len(clip), size=target_frames, replace=len(clip) < target_frames)
             target = clip[taken]
+            names.append(np.concatenate([titles[0][taken], shelf[picked]]))
             palette = pick_colours(pool)
             wanted.append(number_colours(target, palette))
             numbers.append(number_colours(content, palette))
+            borrowed = _flatten(scene.lent, clip, taken)
+            lent_numbers.append(number_colours(borrowed, palette))
             if rng.random() < share.recoloured:
                 colours = draw_colour_map(rng)
                 content, target = recolour(content, *colours), recolour(target, *colours)
                 opaque = np.concatenate([palette, np.full((len(palette), 1), 255, np.uint8)], axis=1)
                 palette = recolour(opaque, *colours)[:, :3]
+                borrowed = recolour(borrowed, *colours)
             if rng.random() < self.share_driven:
                 motion = driver[taken]
                 if rng.random() < share.recoloured:
                     motion = recolour(motion, *draw_colour_map(rng))
             else:
                 motion = target
+            lent.append(borrowed)
+            lenders.append(_flatten(scene.lenders, clip, taken))
             contents.append(content)
             drives.append(motion)
             targets.append(target)
@@ -221,6 +254,7 @@ class Mixture:
             shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
         padded = [np.concatenate([p, np.zeros((MOST_COLOURS - len(p), 3), np.uint8)]) for p in palettes]
         counts = np.array([len(p) for p in palettes], dtype=np.int64)
+        most = max(len(one) for one in lent)
         return PairBatch(
             content=np.stack(contents),
             shown=np.stack(shown),
@@ -230,7 +264,25 @@ class Mixture:
             counts=counts,
             wanted=np.stack(wanted),
             numbers=np.stack(numbers),
+            lent=_pad(lent, most) if most else None,
+            lenders=_pad(lenders, most) if most else None,
+            lent_shown=np.stack([np.arange(most) < len(one) for one in lent]) if most else None,
+            lent_numbers=_pad(lent_numbers, most) if most else None,
+            names=np.stack(names),
         )
+
+
+def _flatten(clips: Frames | None, like: Frames, taken: NDArray[np.int64]) -> Frames:
+    """Frames `taken` of clips (K, T, H, W, 4), clip after clip; none, where there are no clips."""
+    return np.zeros_like(like[:0]) if clips is None else np.concatenate(list(clips[:, taken]))
+
+
+def _pad(parts: Sequence[Frames], size: int) -> Frames:
+    """Arrays of up to `size` entries each as one, zeros at their ends."""
+    out = np.zeros((len(parts), size, *parts[0].shape[1:]), np.uint8)
+    for row, part in zip(out, parts, strict=True):
+        row[: len(part)] = part
+    return out
 
 
 def pick_colours(frames: Frames) -> Frames:

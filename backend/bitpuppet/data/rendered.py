@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitpuppet.data.mixture import Scene
+from bitpuppet.data.mixture import Mixture, Scene, Share
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import place_clip, read_clip
 from bitpuppet.sprites.images import read_bytes
@@ -127,6 +127,11 @@ class RenderedSource:
             if len(self._clips) > self._capacity:
                 self._clips.popitem(last=False)
         return self._clips[key]
+
+
+def make_rendered_mixture(root: Path, canvas: int, *, seed: int = 0) -> Mixture:
+    """What `render64` is trained on; a third of the characters are recoloured. Errors as in `RenderedSource`."""
+    return Mixture([Share(RenderedSource(root, canvas), 1.0, 1 / 3)], seed=seed)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

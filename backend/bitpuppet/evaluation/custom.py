@@ -15,14 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitpuppet.data.custom import Frames, place_like
+from bitpuppet.data.bank import Bank
 from bitpuppet.data.folder import find_data, require_data
+from bitpuppet.data.likeness import Frames
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.evaluation.families import FAMILIES, Trial, find_animation, read_family, split_family
+from bitpuppet.evaluation.families import FAMILIES, Trial, Wanted, find_animation, read_family, split_family
 from bitpuppet.evaluation.figures import PixelCounts, compare_pixels
 from bitpuppet.evaluation.judge import Watch
 from bitpuppet.evaluation.neighbour import predict_from_neighbour, rank_neighbours
-from bitpuppet.sprites import collect_palette, find_content_box, place_clip, snap_frames, write_contact_sheet
+from bitpuppet.sprites import (
+    collect_palette,
+    find_content_box,
+    place_clip,
+    place_like,
+    snap_frames,
+    write_contact_sheet,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,10 +49,13 @@ _FIGURES: Mapping[str, tuple[str, str]] = {
 _WAYS: Mapping[str, str] = {
     "trained": "trained on the family",
     "zero_shot": "base weights, no training",
+    "lent": "what the bank lends, without a model",
     "neighbour": "base line: neighbour, recoloured",
     "still": "first given frame, held",
     "ceiling": "the true frames in the given colours",
 }
+_WITHOUT = ("lent", "neighbour", "still", "ceiling")
+"""Those of them that take no model."""
 _SHOWN = 4
 Predict = Callable[[Frames, Frames, int], Frames]
 """(content, motion, number of the case) on the canvas -> frames."""
@@ -217,8 +228,9 @@ def measure_trial(
         watch: called after each animation.
     """
     canvas = next(iter(engines.values())).preset.canvas
-    counts = {way: PixelCounts() for way in _WAYS if way in engines or way in ("neighbour", "still", "ceiling")}
+    counts = {way: PixelCounts() for way in _WAYS if way in engines or way in _WITHOUT}
     lines: list[tuple[str, Frames]] = []
+    bank = Bank(trial.training.characters, canvas)
     for number, case in enumerate(trial.wanted):
         given, anchor = place_clip(case.given.frames, canvas)
         true = place_like(case.wanted.frames, anchor)
@@ -229,6 +241,7 @@ def measure_trial(
         motion, _ = place_clip(driving.frames, canvas)
         palette = collect_palette(given)
         drawn = {
+            "lent": _borrow(bank, case, given, len(true)),
             "neighbour": predict_from_neighbour(case, nearest, canvas),
             "still": np.repeat(given[:1], len(true), axis=0),
             "ceiling": snap_frames(true, palette),
@@ -265,6 +278,15 @@ def measure_trial(
         sum(len(case.wanted.frames) for case in trial.wanted),
         left,
     )
+
+
+def _borrow(bank: Bank, case: Wanted, given: Frames, frames: int) -> Frames:
+    """The wanted animation as the bank draws it from the first acquaintance that performs it; else the given one."""
+    for one in bank.introduce(given):
+        numbers = bank.locate(one.number, case.wanted.name, frames)
+        if numbers is not None:
+            return one.lend(numbers)
+    return given[np.arange(frames) % len(given)]
 
 
 def _crop(lines: Sequence[tuple[str, Frames]]) -> list[tuple[str, Frames]]:

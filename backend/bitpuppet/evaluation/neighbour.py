@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bitpuppet.data.character_set import Character
-from bitpuppet.data.custom import Frames, place_like
+from bitpuppet.data.likeness import ColourMatch, Frames, match_colours
 from bitpuppet.evaluation.families import Wanted, find_animation
 from bitpuppet.evaluation.figures import compare_pixels
-from bitpuppet.sprites import collect_palette, place_clip
-from bitpuppet.sprites.palette import OPAQUE_ALPHA, find_nearest, pack_colours, unpack_colours
+from bitpuppet.sprites import place_clip, place_like
 
 
 class Neighbour(NamedTuple):
@@ -22,44 +20,6 @@ class Neighbour(NamedTuple):
     colours: ColourMatch
     likeness: float
     """Share of the pixels of the given animation, over the union of both silhouettes, that recolouring gets right."""
-
-
-class ColourMatch(NamedTuple):
-    """Which colour becomes which, and what becomes of those that were never seen."""
-
-    known: NDArray[np.uint32]
-    """Packed colours, sorted."""
-    becomes: NDArray[np.uint32]
-    """As many."""
-    palette: Frames
-    """(P, 3): colours that are not known become the one that looks nearest in it."""
-
-    def apply(self, frames: Frames) -> Frames:
-        """Recolour (..., 4); alpha becomes 0 or 255."""
-        out = np.zeros_like(frames)
-        opaque = frames[..., 3] >= OPAQUE_ALPHA
-        packed = pack_colours(frames[opaque][:, :3])
-        nearest = pack_colours(self.palette)[find_nearest(packed, self.palette)]
-        if len(self.known):
-            place = np.searchsorted(self.known, packed).clip(max=len(self.known) - 1)
-            nearest = np.where(self.known[place] == packed, self.becomes[place], nearest)
-        out[opaque] = np.concatenate([unpack_colours(nearest), np.full((len(packed), 1), 255, np.uint8)], axis=1)
-        return out
-
-
-def match_colours(theirs: Frames, ours: Frames) -> ColourMatch:
-    """Each colour of `theirs` becomes the colour that `ours` has most often at the same pixels of the same poses.
-
-    Args:
-        theirs: uint8 (T, H, W, 4).
-        ours: of the same shape.
-    """
-    both = (theirs[..., 3] >= OPAQUE_ALPHA) & (ours[..., 3] >= OPAQUE_ALPHA)
-    pairs = np.stack([pack_colours(theirs[both][:, :3]), pack_colours(ours[both][:, :3])], axis=1)
-    distinct, counts = np.unique(pairs, axis=0, return_counts=True)
-    order = np.lexsort((-counts, distinct[:, 0]))
-    known, first = np.unique(distinct[order, 0], return_index=True)
-    return ColourMatch(known, distinct[order, 1][first], collect_palette(ours))
 
 
 def rank_neighbours(case: Wanted, canvas: int) -> list[Neighbour]:

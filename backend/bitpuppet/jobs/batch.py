@@ -50,7 +50,8 @@ def retarget_together(
     preset, device = engine.preset, engine.device
     count = preset.steps if steps is None else steps
     tokens = [engine.encode_motion(strip.motion) for strip in strips]
-    content = join_contents([engine.encode_content(strip.content) for strip in strips], preset.content_tokens)
+    contents = [engine.encode_content(strip.content, own) for strip, own in zip(strips, tokens, strict=True)]
+    content = join_contents(contents, preset.content_tokens)
     shape = lengths.pop(), preset.tokens, preset.token_width
     noise = [torch.randn(shape, generator=torch.Generator().manual_seed(strip.seed)) for strip in strips]
 
@@ -109,6 +110,7 @@ def _join_references(references: Sequence[References]) -> References | None:
         torch.cat([_pad(one.motion, most) for one in references]),
         torch.cat([_pad(one.mask, most) for one in references]),
         torch.cat(numbers) if numbers else None,
+        torch.cat([_pad(one.leads(), most) for one in references]),
     )
 
 

@@ -11,21 +11,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from bitpuppet.data.bank import Bank
+from bitpuppet.data.folder import CODEC_VARIABLE, find_codec
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.borrowing import Lender, read_bank
 from bitpuppet.jobs.retarget import StepWatch, check_numbers
 from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.codec import Codec
 from bitpuppet.model.content import Content
 from bitpuppet.model.device import frames_at_once, pick_device, pick_dtype
 from bitpuppet.model.packing import PackedTokens, TokenCoder
-from bitpuppet.model.preset import Preset
+from bitpuppet.model.preset import Preset, find_preset
 from bitpuppet.model.quantizer import entropy_bits
 from bitpuppet.model.weights import load_model
 from bitpuppet.sprites import MAX_FRAMES, collect_palette
 
 if TYPE_CHECKING:
     from bitpuppet.model.prior import MotionPrior
+
+
+PREVIEWED = 4
+"""Frames in a preview where an autoencoder makes them, which takes longer than a step."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +52,25 @@ class Retargeted:
 class Engine:
     """A model on a device. Frames go in and come out as arrays on the model's canvas."""
 
-    def __init__(self, model: BitrateControlledDiffusion, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: BitrateControlledDiffusion, device: torch.device, dtype: torch.dtype, bank: Bank | None = None
+    ) -> None:
+        """Use a model on a device; `bank`: characters that it may borrow frames from."""
         self.model = model.to(device).eval()
         self.device, self.dtype = device, dtype
+        self._lender = None if bank is None else Lender(bank, self.model, device)
 
     @classmethod
     def load(cls, preset: str, weights: Path | None = None, device: str | None = None) -> Engine:
         """Load a preset's weights (the shipped ones by default) on a device (the best by default).
 
         Raises:
-            BitpuppetError: no such preset, weights or device.
+            BitpuppetError: no such preset, weights or device; or the autoencoder that the preset needs is missing.
         """
         chosen = pick_device(device)
-        return cls(load_model(preset, weights, chosen), chosen, pick_dtype(chosen))
+        model = load_model(preset, weights, chosen, load_codec(find_preset(preset), weights))
+        bank = None if weights is None else read_bank(weights, model.preset.canvas)
+        return cls(model, chosen, pick_dtype(chosen), bank)
 
     @property
     def preset(self) -> Preset:
@@ -140,13 +155,14 @@ class Engine:
         check_numbers(seed, steps)
         _check_count(len(tokens))
         steps = self.preset.steps if steps is None else steps
-        memory = self.encode_content(content)
+        memory = self.encode_content(content, tokens)
         shape = len(tokens), self.preset.tokens, self.preset.token_width
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
         def watch(step: int, steps: int, clean: Tensor) -> None:
             if callback is not None:
-                callback(step, steps, self.model.codec.decode(clean).float().cpu().numpy())
+                shown = clean[:PREVIEWED] if self.preset.codec == "latent" else clean
+                callback(step, steps, self.model.codec.decode(shown).float().cpu().numpy())
 
         motion, at_once = torch.from_numpy(tokens).to(self.device), frames_at_once(self.device)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
@@ -154,11 +170,20 @@ class Engine:
         frames: NDArray[np.float32] = drawn.float().cpu().numpy()
         return frames
 
-    def encode_content(self, content: NDArray[np.uint8]) -> Content:
-        """What the decoder knows of a character from frames (N, canvas, canvas, 4), N >= 1."""
-        colours = torch.from_numpy(collect_palette(content)).to(self.device)
+    def encode_content(self, content: NDArray[np.uint8], tokens: NDArray[np.int64] | None = None) -> Content:
+        """What the decoder knows of a character from frames (N, canvas, canvas, 4), N >= 1.
+
+        Args:
+            content: the frames.
+            tokens: the motion (T, groups) that will be asked for; with it, frames are borrowed from the model's bank.
+        """
+        palette = collect_palette(content) if self.preset.head == "palette" else None
+        colours = None if palette is None else torch.from_numpy(palette).to(self.device)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            return self.model.encode_content(torch.from_numpy(content).to(self.device), colours)
+            known = self.model.encode_content(torch.from_numpy(content).to(self.device), colours)
+            if self._lender is None or tokens is None:
+                return known
+            return self._lender.lend(known, content, tokens)
 
     def _in_format(self, encode: Callable[[Tensor], Tensor], frames: NDArray[np.uint8] | Tensor) -> Tensor:
         tensor = torch.as_tensor(frames).to(self.device)
@@ -167,6 +192,37 @@ class Engine:
 
     def _split(self, frames: NDArray[np.uint8]) -> list[Tensor]:
         return list(torch.from_numpy(frames).split(frames_at_once(self.device)))
+
+
+def load_codec(preset: Preset, weights: Path | None = None) -> Codec | None:
+    """The image autoencoder of a preset that works on latents; None for the others, whose codec needs no files.
+
+    Raises:
+        BitpuppetError: there is none, it cannot be used, or the weights were made with another one.
+    """
+    if preset.codec != "latent":
+        return None
+    place = find_codec()
+    if place is None:
+        raise BitpuppetError(
+            f"preset {preset.name} draws by an image autoencoder, and there is none; set {CODEC_VARIABLE} to its folder"
+        )
+    from bitpuppet.model.latent_codec import LatentCodec
+
+    codec = LatentCodec.load(place, preset)
+    made_with = read_header(weights).get("codec") if weights is not None and weights.is_file() else None
+    if made_with not in (None, codec.fingerprint):
+        raise BitpuppetError(f"{weights}: made with another image autoencoder than {place}; set {CODEC_VARIABLE} to it")
+    return codec
+
+
+def read_header(weights: Path) -> dict[str, str]:
+    """What the header of a weights file says; nothing where it cannot be read, which `load_model` tells."""
+    try:
+        with safe_open(weights, framework="pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError):
+        return {}
 
 
 def _check_count(frames: int) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.output import give_timing
-from bitpuppet.jobs.pixels import OWN_PIXELS
+from bitpuppet.jobs.pixels import PixelOptions
 from bitpuppet.jobs.retarget import RetargetJob, describe_result, read_files
 from bitpuppet.model.packing import PackedTokens
 from bitpuppet.sprites import write_clip
 from bitpuppet_client.client import Client
 from bitpuppet_client.errors import ClientError, JobFailedError, RefusedError
-from bitpuppet_client.jobs import RetargetParams
+from bitpuppet_client.jobs import Parts, PixelParams, RetargetParams
 from bitpuppet_client.messages import JobStatus
 
 PATIENCE_SECONDS = 600.0
@@ -48,18 +48,15 @@ def run_served(client: Client, job: RetargetJob, model: str, watch: ServedWatch 
     Raises:
         BitpuppetError: a file cannot be used, or the server did not do it.
     """
-    if job.pixels != OWN_PIXELS:
-        raise BitpuppetError(
-            f"{job.out}: a server makes exact pixels in its own way; leave out --server, or the options"
-        )
     started = time.perf_counter()
     content, motion, timing = read_files(job)
     if isinstance(motion, PackedTokens):
         raise BitpuppetError(f"{job.motion}: a server takes frames, and these are packed tokens; leave out --server")
+    pixels, palette = describe_pixels(job.pixels)
     reading = time.perf_counter() - started
     with _told():
-        params = RetargetParams(model, job.seed, job.steps, job.palette_lock)
-        parts = {"content": content, "motion": motion}
+        params = RetargetParams(model, job.seed, job.steps, job.palette_lock, pixels)
+        parts = {"content": content, "motion": motion, **palette}
         result = client.run(params, parts, progress=watch, patience=PATIENCE_SECONDS)
     frames, report = result.parts["frames"], dict(result.report)
     drawn = time.perf_counter()
@@ -74,6 +71,18 @@ def run_served(client: Client, job: RetargetJob, model: str, watch: ServedWatch 
     described = describe_result(job, frames, len(content), (motion.shape[2], motion.shape[1]))
     told = {name: report[name] for name in ("model", "steps", "device")}
     return described | used | told | {"seconds": seconds}
+
+
+def describe_pixels(options: PixelOptions) -> tuple[PixelParams, Parts]:
+    """The options as a message has them, and its part `palette` where they name a file: messages hold no paths.
+
+    Raises BitpuppetError when that file cannot be read.
+    """
+    steps = options.resolve()
+    switches = options.hard_alpha, options.outline, options.orphans, options.patterns
+    if steps.colours is None or isinstance(steps.colours, int):
+        return PixelParams(steps.colours, *switches), {}
+    return PixelParams(None, *switches), {"palette": steps.colours}
 
 
 @contextmanager

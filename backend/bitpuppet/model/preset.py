@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bitpuppet.errors import BitpuppetError
 
-MAY_BE_ZERO = ("detail_frames", "encoder_heads", "encoder_width", "stem_width", "temporal_width")
+MAY_BE_ZERO = ("detail_frames", "encoder_heads", "encoder_width", "fps", "stem_width", "temporal_width")
 """Settings that 0 switches off."""
 
 
@@ -57,6 +57,8 @@ class Preset:
     """Values of one group, so motion has groups x group_width values a frame."""
     bits_per_frame: float = 12.0
     """Target of the rate control, in bits (paper: 160)."""
+    fps: float = 0.0
+    """Frames a second of the videos it is for, to tell bitrates in kbit/s; 0 for art, which has no rate of its own."""
     head: Literal["palette", "values"] = "palette"
     """What the denoiser ends in: a choice among the character's own colours for each pixel, or the tokens' values."""
     pixel_width: int = 16
@@ -104,9 +106,9 @@ class Preset:
                 raise BitpuppetError(
                     f"preset {self.name}: width {width} must divide by heads {heads} and by 4; correct it"
                 )
-        if self.codec == "latent" and (self.head == "palette" or self.reading == "patches"):
+        if self.codec == "latent" and (self.head == "palette" or self.stem_width):
             raise BitpuppetError(
-                f"preset {self.name}: latents have no palette and no empty patches; set head values, reading frames"
+                f"preset {self.name}: latents have no palette, and the stem reads pixels; set head values, stem_width 0"
             )
         if self.reading == "frames" and (self.detail_frames or self.head == "palette" or self.clip_frames % 2):
             raise BitpuppetError(
@@ -133,6 +135,10 @@ class Preset:
     def token_width(self) -> int:
         """Values of one token: the RGBA pixels or the latent cells of a patch."""
         return (self.latent_channels if self.codec == "latent" else 4) * self.patch**2
+
+    def count_kbits(self, bits_per_frame: float) -> float:
+        """Bits per frame as kbit/s; 0 where the preset has no frame rate."""
+        return bits_per_frame * self.fps / 1000
 
     @property
     def motion_width(self) -> int:
@@ -178,6 +184,7 @@ PRESETS: Mapping[str, Preset] = {
         codewords=32,
         group_width=8,
         bits_per_frame=160.0,
+        fps=25.0,
         head="values",
         detail_frames=0,
         reference=False,
@@ -193,6 +200,29 @@ PRESETS: Mapping[str, Preset] = {
         steps=18,
         content_frames=25,
     ),
+    "heads": Preset(
+        name="heads",
+        canvas=128,
+        patch=2,
+        codec="latent",
+        latent_channels=32,
+        width=192,
+        heads=4,
+        stem_width=0,
+        encoder_blocks=4,
+        denoiser_blocks=6,
+        groups=16,
+        codewords=16,
+        bits_per_frame=40.0,
+        fps=25.0,
+        head="values",
+        detail_frames=4,
+        temporal_every=3,
+        sigma_data=0.95,
+        sigma_last=2.0,
+        content_frames=16,
+    ),
+    "render64": Preset(name="render64", width=192, head="values"),
     "tiny": Preset(
         name="tiny",
         canvas=64,
@@ -213,7 +243,10 @@ PRESETS: Mapping[str, Preset] = {
 """`paper` has the paper's sizes: T5 of 12 x 512 x 8, 64 groups of 32 codewords, 160 bits a frame, DiT-B/4 with temporal
 layers, clips of 50 frames. It has no weights, since training it takes GPUs (docs/training.md). What the paper leaves
 open is ours: 256 pixels, K = 32 content queries, motion of 512 values, and a temporal layer after every spatial block
-that sees the whole half of a clip. `tiny` has no weights either: tests train it for a few steps."""
+that sees the whole half of a clip. `heads` is for talking heads on a small autoencoder's latents, of a size that two
+CPU cores train in hours: patches of 2x2 cells of 32 channels, the content frames' own tokens and the nearest of them as
+in `sprite64`, and 40 bits a frame, 1 kbit/s. `render64` is `sprite64`, narrower and with values instead of a palette,
+for soft edges and shaded colours. Neither has weights yet. `tiny` has none either: tests train it for a few steps."""
 
 
 def find_preset(name: str) -> Preset:

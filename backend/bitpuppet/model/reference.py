@@ -21,6 +21,9 @@ NEAREST = 2
 SHIFT = 2
 """Pixels to each side by which a token may point beside its own place, as block motion in a video codec."""
 SHIFTS = (2 * SHIFT + 1) ** 2
+LEAD = 40.0
+"""Of frames that the first character of a bank lends: they are drawn for the very pose. Codewords of a group are 13 to
+18 apart, so a content frame of another pose comes before them only where it shares most of its codewords."""
 
 
 class Nearest(NamedTuple):
@@ -43,6 +46,19 @@ class References(NamedTuple):
     """Which frames count, bool (B, N)."""
     numbers: Tensor | None
     """The palette entry of each pixel, uint8 (B, N, H, W); None without a palette."""
+    lead: Tensor | None = None
+    """How much nearer than its motion says a frame counts, in squared distance, (B, N); None for nothing."""
+
+    def join(self, more: References) -> References:
+        """These frames and more ones of the same characters."""
+        numbers = None if self.numbers is None or more.numbers is None else torch.cat([self.numbers, more.numbers], 1)
+        own, other = (*self[:3], self.leads()), (*more[:3], more.leads())
+        tokens, motion, mask, lead = (torch.cat([a, b.to(a.dtype)], 1) for a, b in zip(own, other, strict=True))
+        return References(tokens, motion, mask, numbers, lead)
+
+    def leads(self) -> Tensor:
+        """Leads, where none are given too."""
+        return torch.zeros_like(self.motion[..., 0]) if self.lead is None else self.lead
 
     def find_nearest(self, motion: Tensor, closeness: Tensor) -> Nearest:
         """The frames of each clip that are nearest to quantized motion (F, motion_width) of B clips.
@@ -53,6 +69,8 @@ class References(NamedTuple):
         """
         wanted = rearrange(motion.float(), "(b t) w -> b t 1 w", b=len(self.motion))
         distances = (wanted - self.motion.float()[:, None]).square().sum(dim=-1)  # no product: bfloat16 is coarse
+        if self.lead is not None:
+            distances = distances - self.lead[:, None]
         distances = rearrange(distances - self.mask.logical_not()[:, None] * HIDDEN, "b t n -> (b t) n")
         taken = torch.topk(distances, min(NEAREST, distances.shape[1]), dim=1, largest=False)
         return Nearest(taken.indices, torch.softmax(-closeness * taken.values, dim=1))

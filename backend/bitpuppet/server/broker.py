@@ -31,6 +31,8 @@ from bitpuppet_client.messages import Error, HealthReport, Message, Preview, Rep
 _ROUND = 32
 """Messages of one socket in one round."""
 _IDLE_MS, _STOPPING_MS = 500, 50
+_STEP_MS = 100
+"""How long a step may wait to be told, in case that another one or the end of the job follows."""
 _CLOGGED_MS = 1, 50
 """Shortest and longest wait while replies wait for their readers."""
 _SWEEP_SECONDS, _SWEEP_AGAIN_SECONDS = 30.0, 0.5
@@ -81,6 +83,8 @@ class Broker:
             show_sample=self._show_sample,
             stop=self.stop,
         )
+        self._told: dict[str, tuple[str, float]] = {}
+        """Which state of unfinished jobs watchers were told last, and when by the steady clock."""
         self._finish = False
         self._pause = _CLOGGED_MS[0]
         self._stop_at: float | None = None
@@ -145,6 +149,8 @@ class Broker:
         for socket in self._list_sockets():
             poller.register(socket, zmq.POLLIN)
         timeout = _IDLE_MS if self._stop_at is None else _STOPPING_MS
+        if self._ledger.changed:
+            timeout = min(timeout, _STEP_MS)
         shortest, longest = _CLOGGED_MS
         if any([channel.flush() for channel in self._channels.values()]):
             self._pause = shortest
@@ -220,12 +226,18 @@ class Broker:
             self._channels["jobs"].push(peer, sample)
 
     def _tell_changes(self, now: float) -> None:
-        """Tell watchers which jobs have changed."""
+        """Tell watchers which jobs have changed: a new state at once, a step as soon as it is not too often."""
         changed, self._ledger.changed = self._ledger.changed, {}
         for job in changed.values():
+            state, when = self._told.get(job.id, ("", 0.0))
+            if job.state == state and now - when < _STEP_MS / 1000:
+                self._ledger.changed[job.id] = job
+                continue
+            self._told[job.id] = job.state, now
             self._push(job.id, Update(self._ledger.describe(job)), now)
             if job.is_final:
                 self._watchers.drop(job.id)
+                del self._told[job.id]
                 self._counters.count_end(job, now)
                 _LOG.info("job %s (%s) is %s after %d attempts", job.id, job.kind, job.state, job.attempts)
 

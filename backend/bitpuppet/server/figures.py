@@ -35,6 +35,8 @@ from bitpuppet_client.messages import Preview
 
 START_SECONDS = 600.0
 _WAIT_SECONDS = 600.0
+_ROUNDS = 4
+"""Parts of the measurement of throughput."""
 _EARLY_JOBS = 100
 """Jobs after which the memory is taken for what the server needs in the long run."""
 Tell = Callable[[str], None]
@@ -51,6 +53,8 @@ class Plan:
     clients: int = 8
     strips: int = 96
     """Jobs of all clients together."""
+    steps: int | None = None
+    """Sampling steps; None for the model's own number."""
     jobs: int = 1000
     """Jobs after which the memory is measured again; 0 to leave that out."""
     cancels: int = 10
@@ -96,11 +100,12 @@ def measure_service(preset: str, weights: Path | None, device: str | None, plan:
         with _run_server(Path(folder), models, device) as server:
             model = load(ModelFolder(models).find(DEFAULT_MODEL), device)
             figures: dict[str, Any] = {"device": model.device, "frames": plan.frames}
+            figures["steps"] = plan.steps or model.engine.preset.steps
             with Client(server.endpoint, name="bench", timeout=_WAIT_SECONDS) as client:
                 while client.check_health().state == "starting":
                     time.sleep(0.1)
                 tell("overhead of one job")
-                figures |= _measure_overhead(model, client, parts, plan.runs)
+                figures |= _measure_overhead(model, client, parts, plan)
                 tell("previews and cancelling")
                 figures |= _measure_previews(client, parts, plan.cancels)
             tell("throughput")
@@ -146,11 +151,11 @@ def _run_server(folder: Path, models: Path, device: str | None) -> Iterator[Serv
             backend.process.wait(_WAIT_SECONDS)
 
 
-def _measure_overhead(model: Loaded, client: Client, parts: Parts, runs: int) -> dict[str, Any]:
+def _measure_overhead(model: Loaded, client: Client, parts: Parts, plan: Plan) -> dict[str, Any]:
     """The same job in turn in this process and through the server, so that both see the same machine."""
     alone, served = [], []
-    for number in range(runs + 2):
-        params = RetargetParams(seed=number)
+    for number in range(plan.runs + 2):
+        params = RetargetParams(seed=number, steps=plan.steps)
         started = time.perf_counter()
         done = run_task(model, params, parts, lambda *_: None)
         between = time.perf_counter()
@@ -201,9 +206,13 @@ def _see(_: Preview) -> None:
 
 
 def _measure_throughput(model: Loaded, server: Server, parts: Parts, plan: Plan) -> dict[str, Any]:
-    """Jobs a second of this process, in batches where the device gains by them, and of several clients at once."""
-    alone = plan.strips / _run_alone(model, parts, plan)
-    served = plan.strips / _run_clients(server, parts, plan.clients, plan.strips)
+    """Jobs a second of this process, in batches where the device gains by them, and of several clients at once.
+
+    Both in turn, a share of the jobs at a time, so that both see the same machine.
+    """
+    jobs = max(plan.strips // _ROUNDS, 1)
+    seconds = [(_run_alone(model, parts, plan, jobs), _run_clients(server, parts, plan, jobs)) for _ in range(_ROUNDS)]
+    alone, served = (_ROUNDS * jobs / sum(way) for way in zip(*seconds, strict=True))
     return {
         "clients": plan.clients,
         "in_process_jobs_a_second": round(alone, 2),
@@ -212,16 +221,16 @@ def _measure_throughput(model: Loaded, server: Server, parts: Parts, plan: Plan)
     }
 
 
-def _run_alone(model: Loaded, parts: Parts, plan: Plan) -> float:
+def _run_alone(model: Loaded, parts: Parts, plan: Plan, jobs: int) -> float:
     """Seconds for all jobs in this process, as fast as it can."""
     most = max(1, min(Settings.batch_jobs, model.batch_frames // plan.frames)) if model.together is not None else 1
     started = time.perf_counter()
-    for first in range(0, plan.strips, most):
-        params = [RetargetParams(seed=seed) for seed in range(first, min(first + most, plan.strips))]
+    for first in range(0, jobs, most):
+        params = [RetargetParams(seed=seed, steps=plan.steps) for seed in range(first, min(first + most, jobs))]
         if len(params) == 1:
             run_task(model, params[0], parts, lambda *_: None)
         else:
-            run_batch(model, params, [prepare_retarget(model, parts) for _ in params], lambda *_: None)
+            run_batch(model, params, [prepare_retarget(model, one, parts) for one in params], lambda *_: None)
     return time.perf_counter() - started
 
 
@@ -229,9 +238,9 @@ def _measure_memory(server: Server, plan: Plan) -> dict[str, Any]:
     """What broker and worker hold after some jobs, and after many."""
     parts = make_parts(1, 64)
     early = min(_EARLY_JOBS, plan.jobs // 2)
-    _run_clients(server, parts, plan.clients, early)
+    _run_clients(server, parts, plan, early)
     before = server.measure_memory()
-    _run_clients(server, parts, plan.clients, plan.jobs - early)
+    _run_clients(server, parts, plan, plan.jobs - early)
     after = server.measure_memory()
     return {
         f"memory_mb_after_{early}_jobs": round(before / 2**20, 1),
@@ -240,27 +249,32 @@ def _measure_memory(server: Server, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _run_clients(server: Server, parts: Parts, clients: int, jobs: int) -> float:
-    """Seconds that so many clients take for so many jobs. Each has two on the way, so that the device never waits."""
+def _run_clients(server: Server, parts: Parts, plan: Plan, jobs: int) -> float:
+    """Seconds that the clients take for so many jobs. Each has two on the way, so that the device never waits."""
     failed: list[BaseException] = []
+    connected = threading.Barrier(plan.clients + 1)
 
     def work(number: int) -> None:
         try:
             with Client(server.endpoint, name="bench", timeout=_WAIT_SECONDS) as client:
+                connected.wait(_WAIT_SECONDS)
                 waiting: list[str] = []
-                for seed in range(number, jobs, clients):
-                    waiting.append(client.submit(RetargetParams(seed=seed), parts).job)
+                for seed in range(number, jobs, plan.clients):
+                    waiting.append(client.submit(RetargetParams(seed=seed, steps=plan.steps), parts).job)
                     if len(waiting) > 1:
                         _collect(client, waiting.pop(0))
                 for job in waiting:
                     _collect(client, job)
-        except (ClientError, AssertionError) as error:
+        except (ClientError, AssertionError, threading.BrokenBarrierError) as error:
             failed.append(error)
+            connected.abort()
 
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(clients)]
-    started = time.perf_counter()
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(plan.clients)]
     for thread in threads:
         thread.start()
+    with suppress(threading.BrokenBarrierError):  # one failed, which is told below
+        connected.wait(_WAIT_SECONDS)
+    started = time.perf_counter()
     for thread in threads:
         thread.join()
     if failed:

@@ -153,7 +153,7 @@ class Ledger:
             self._tell(error)
             raise Refusal("store_full", error.told, job=job.id) from error
         self.live[job.id] = job
-        self._note(job)
+        self._positions = None  # the reply tells of it, and nobody else knows of it yet
         return job, False
 
     def load(self, job: Job, *, previews: bool) -> Submit:

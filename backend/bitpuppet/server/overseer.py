@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bitpuppet.server.ledger import Ledger
 from bitpuppet.server.metrics import Counters
-from bitpuppet.server.queue import pick_batch
+from bitpuppet.server.queue import TOGETHER, pick_batch
 from bitpuppet.server.record import Job
 from bitpuppet.server.settings import Settings
 from bitpuppet.server.store import StoreError
@@ -35,24 +35,36 @@ class Overseer:
                 worker.send(message)
 
     def dispatch(self, wants_previews: Callable[[str], bool]) -> None:
-        """Give waiting jobs to workers that are free.
+        """Give waiting jobs to workers that are free, or will be in a moment.
 
         Args:
             wants_previews: whether somebody wants to see a job on its way.
         """
         for worker in self._workers:
-            while worker.is_ready and not self._ledger.is_stuck:
+            while self._has_room(worker) and not self._ledger.is_stuck:
                 most_frames = worker.batch_frames
                 most_jobs = self._settings.batch_jobs if most_frames else 1
                 batch = pick_batch(self._list_queued(), most_jobs, most_frames)
                 if not batch:
                     return
+                if worker.jobs and batch[0].is_suspect:
+                    break  # it runs alone
                 loaded = [pair for job in batch if (pair := self._load(job, wants_previews(job.id)))]
                 jobs = [job for job, _ in loaded]
                 if jobs and self._ledger.begin(jobs):
-                    worker.jobs = [job.id for job in jobs]
+                    worker.jobs += [job.id for job in jobs]
                     for _, submit in loaded:
                         worker.send(submit)
+
+    def _has_room(self, worker: WorkerHandle) -> bool:
+        """Whether a worker can take jobs: it is free, or its jobs have made their last step.
+
+        So the next one is there when it has brought these to pixels. Who runs for the second time runs alone.
+        """
+        if not worker.jobs or worker.is_dismissed:
+            return worker.is_ready
+        jobs = [self._ledger.live.get(name) for name in worker.jobs]
+        return all(job is not None and job.kind in TOGETHER and job.is_drawn and job.attempts == 1 for job in jobs)
 
     def hear(self, worker: WorkerHandle, message: Message) -> None:
         """Take what a worker tells; what it tells of jobs that it has not is not believed."""

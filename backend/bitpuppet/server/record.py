@@ -80,6 +80,11 @@ class Job:
         """Whether a worker died while it held this job: such a job runs alone."""
         return self.attempts > 0
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it runs and has made its last step: bringing the result to pixels leaves the device idle."""
+        return self.state == "running" and 0 < self.steps == self.step
+
     def restart(self) -> None:
         """Forget where the last run was; a training goes on from there."""
         self.begun = self.eta = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.pixels import SOURCE, PixelOptions, count_colours
 from bitpuppet.jobs.retarget import Frames, Prepared, StepWatch, finish, place_frames, prepare_frames
 from bitpuppet.jobs.strip import Strip
 from bitpuppet.server.engines import Loaded
 from bitpuppet.server.refusal import Refusal
-from bitpuppet.sprites import collect_palette, enlarge_frames, restore_clip
+from bitpuppet.sprites import ExactSettings, collect_palette, enlarge_frames, restore_clip
 from bitpuppet_client.jobs import (
     Array,
     DecodeParams,
@@ -23,6 +24,7 @@ from bitpuppet_client.jobs import (
     ExtendParams,
     JobParams,
     Parts,
+    PixelParams,
     RetargetParams,
     TokensParams,
 )
@@ -69,9 +71,10 @@ def run_task(model: Loaded, params: JobParams, parts: Parts, watch: Watch) -> Do
     raise Refusal("unsupported", f"this server runs no jobs of the kind {params.kind}; update the backend")
 
 
-def prepare_retarget(model: Loaded, parts: Parts) -> Prepared:
+def prepare_retarget(model: Loaded, params: RetargetParams, parts: Parts) -> Prepared:
     """A retarget job's frames on the model's canvas. Raises BitpuppetError when they cannot be used."""
-    return prepare_frames(parts["content"], parts["motion"], model.engine.preset.canvas)
+    prepared = prepare_frames(parts["content"], parts["motion"], model.engine.preset.canvas)
+    return replace(prepared, steps=resolve_pixels(params.pixels, parts))
 
 
 def run_batch(
@@ -101,7 +104,7 @@ def is_memory_error(error: BaseException) -> bool:
 
 
 def _retarget(model: Loaded, params: RetargetParams, parts: Parts, watch: Watch) -> Done:
-    prepared = prepare_retarget(model, parts)
+    prepared = prepare_retarget(model, params, parts)
     drawn = model.engine.retarget(
         prepared.content,
         prepared.motion,
@@ -129,7 +132,7 @@ def _finish_retarget(
         "seed": params.seed,
         "steps": model.engine.preset.steps if params.steps is None else params.steps,
         "bits_per_frame": round(bits, 2),
-        "palette_size": len(prepared.palette) if params.palette_lock else None,
+        "palette_size": count_colours(prepared.palette, prepared.steps) if params.palette_lock else None,
         "pixel_scale": prepared.scale,
         "cut_pixels": cut,
     }
@@ -175,7 +178,8 @@ def _decode(model: Loaded, params: DecodeParams, parts: Parts, watch: Watch) -> 
         palette = collect_palette(content)
     except BitpuppetError as error:
         raise BitpuppetError(f"content: {error}") from error
-    prepared = Prepared(content, content[:0], palette, anchor, scale, None)
+    pixels = resolve_pixels(params.pixels, parts)
+    prepared = Prepared(content, content[:0], palette, anchor, scale, None, steps=pixels)
     callback = _make_callback(prepared, watch)
     drawn = engine.draw(content, tokens, seed=params.seed, steps=params.steps, callback=callback)
     return _finish_retarget(model, params, prepared, drawn, engine.count_bits(tokens))
@@ -193,6 +197,7 @@ def _extend(model: Loaded, params: ExtendParams, parts: Parts, watch: Watch) -> 
         seed=params.seed,
         steps=params.steps,
         palette_lock=params.palette_lock,
+        pixels=resolve_pixels(params.pixels, parts),
     )
     engine = model.engine
     source = prepare_source(engine, parts["motion"], engine.preset.canvas, settings, parts.get("content"))
@@ -210,13 +215,21 @@ def _extend(model: Loaded, params: ExtendParams, parts: Parts, watch: Watch) -> 
         "seed": params.seed,
         "steps": engine.preset.steps if params.steps is None else params.steps,
         "bits_per_frame": round(engine.count_bits(found[0].tokens), 2),
-        "palette_size": len(source.prepared.palette) if params.palette_lock else None,
+        "palette_size": count_colours(source.prepared.palette, settings.pixels) if params.palette_lock else None,
         "pixel_scale": source.prepared.scale,
     }
     each = [one.to_json() for one in found]
     report |= {name: tuple(one[name] for one in each) for name in each[0]}
     names = ["frames", *(f"frames_{number}" for number in range(2, len(found) + 1))]
     return Done(report, {name: one.frames for name, one in zip(names, found, strict=True)})
+
+
+def resolve_pixels(pixels: PixelParams, parts: Parts) -> ExactSettings:
+    """The steps to exact pixels: those of the command line's options, where a palette file is now an array."""
+    switches = dict(vars(pixels))
+    colours = switches.pop("colours")
+    steps = PixelOptions(SOURCE if colours is None else str(colours), **switches).resolve()
+    return replace(steps, colours=parts["palette"]) if "palette" in parts else steps
 
 
 def _make_callback(prepared: Prepared, watch: Watch) -> StepWatch:

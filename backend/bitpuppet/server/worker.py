@@ -39,6 +39,8 @@ from bitpuppet_client.messages import (
 
 MODELS_IN_MEMORY = 2
 _REPORT_SECONDS = 2.0
+_STEP_SECONDS = 0.2
+"""Steps are told no more often, unless somebody looks at previews: each costs all processes time."""
 
 
 class _Cancelled(Exception):
@@ -65,6 +67,8 @@ class Worker:
         self._watched: set[str] = set()
         self._is_stopping = False
         self._reported = 0.0
+        self._told = 0.0
+        """When a step was told last."""
         self._process = psutil.Process()
 
     def run(self) -> None:
@@ -143,7 +147,7 @@ class Worker:
         for submit in batch:
             assert isinstance(submit.params, RetargetParams)
             try:
-                able.append((submit, submit.params, prepare_retarget(model, submit.parts)))
+                able.append((submit, submit.params, prepare_retarget(model, submit.params, submit.parts)))
             except (BitpuppetError, MemoryError):
                 self._work(submit)  # which will tell why
         if not able:
@@ -174,6 +178,7 @@ class Worker:
             self._receive(wait=False)
             if self._is_stopping:
                 raise _Stopped
+            is_due = self._is_due(step, steps)
             for submit, preview in zip(submits, previews, strict=True):
                 if submit.job in self._closed:
                     continue
@@ -181,7 +186,7 @@ class Worker:
                     self._refuse(submit, "cancelled", "cancelled")
                     self._close(submit)
                     self._closed.add(submit.job)
-                else:
+                elif is_due or self._is_shown(submit):
                     self._tell_step(submit, step, steps, preview)
             if len(self._closed) == len(submits):
                 raise _Cancelled
@@ -211,16 +216,26 @@ class Worker:
                 raise _Stopped
             if submit.job in self._cancelled:
                 raise _Cancelled
-            self._tell_step(submit, step, steps, preview)
+            if self._is_due(step, steps) or self._is_shown(submit):
+                self._tell_step(submit, step, steps, preview)
 
         return watch
 
     def _tell_step(self, submit: Submit, step: int, steps: int, preview: MakePreview | None = None) -> None:
         """Only job, step and steps are the worker's to tell; the broker knows the rest."""
+        self._told = time.monotonic()
         status = JobStatus(submit.job, submit.params.kind, "running", submit.priority, 0.0, step=step, steps=steps)
         self._line.send(Update(status), drop=step > 0)
-        if preview is not None and (submit.previews or submit.job in self._watched):
+        if preview is not None and self._is_shown(submit):
             self._line.send(Preview(submit.job, step, steps, {"frames": preview()}), drop=True)
+
+    def _is_due(self, step: int, steps: int) -> bool:
+        """Whether a step is to be told: the last one, and now and then one before."""
+        return step == steps or time.monotonic() - self._told >= _STEP_SECONDS
+
+    def _is_shown(self, submit: Submit) -> bool:
+        """Whether somebody looks at a job's previews."""
+        return submit.previews or submit.job in self._watched
 
     def _refuse(self, submit: Submit, code: str, message: str) -> None:
         self._line.send(Error(code, shorten(message), submit.job))

@@ -9,6 +9,7 @@ from bitpuppet.sprites.anchor import (
     find_baseline,
     find_content_box,
     place_clip,
+    place_like,
     restore_clip,
 )
 from bitpuppet.sprites.animation import encode_apng, encode_gif
@@ -90,6 +91,7 @@ __all__ = [
     "make_exact",
     "oklab_to_srgb",
     "place_clip",
+    "place_like",
     "probe_video",
     "read_clip",
     "read_palette",

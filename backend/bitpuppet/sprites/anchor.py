@@ -80,6 +80,13 @@ def place_clip(frames: NDArray[np.uint8], canvas: int) -> tuple[NDArray[np.uint8
     return placed, anchor
 
 
+def place_like(frames: NDArray[np.uint8], anchor: Anchor) -> NDArray[np.uint8]:
+    """Frames (T, H, W, 4) on the canvas where `anchor` has other frames of that size; what sticks out is cut."""
+    placed = np.zeros((len(frames), anchor.canvas, anchor.canvas, 4), dtype=np.uint8)
+    _copy_shifted(frames, placed, anchor.left, anchor.top)
+    return placed
+
+
 def restore_clip(frames: NDArray[np.uint8], anchor: Anchor) -> NDArray[np.uint8]:
     """Undo `place_clip` for frames (T', canvas, canvas, 4); T' is free. Returns (T', frame_height, frame_width, 4).
 

@@ -11,20 +11,23 @@ from bitpuppet.model.content import HIDDEN
 from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.training.batch import Losses, TensorBatch
+from bitpuppet.training.naming import PoseNaming
 from bitpuppet.training.recipe import Recipe
 
 AGREEMENT_SCALE = 0.1
 """One group that differs, about 16 in squared distance, is then worth a factor of 5."""
 UNQUANTIZED = 0.5
 """Weight of the agreement before the quantizer, beside that of the codewords."""
+NAMED = 0.5
+"""Weight of the poses' names, beside it, too."""
 
 
 class MotionAgreement(nn.Module):
     """The encoder's motion and the quantizer alone, without a denoiser.
 
-    A frame of the driver has to find its pose among the target's own frames by codewords alone, within the rate. A
-    step is ten times cheaper than one of cross-driving, and what tokens have to tell is asked for directly; cross-
-    driving with these tokens follows.
+    A frame of the driver has to find its pose among the target's own frames by codewords alone, within the rate, and
+    codewords have to name the pose where the data know its name. A step is ten times cheaper than one of cross-driving,
+    and what tokens have to tell is asked for directly; cross-driving with these tokens follows.
     """
 
     def __init__(self, model: BitrateControlledDiffusion, recipe: Recipe) -> None:
@@ -32,6 +35,7 @@ class MotionAgreement(nn.Module):
         if isinstance(model.encoder, FrameEncoder):
             raise TypeError("motion alone is learnt by encoders that read frames one by one")
         self.model = model
+        self.naming = PoseNaming(model.preset.motion_width)
         self._encoder = model.encoder
         self.recipe = recipe
 
@@ -42,12 +46,14 @@ class MotionAgreement(nn.Module):
         read = self._encoder.forward_motion(*pick_tokens(model.codec.encode(frames), model.preset.tokens))
         quantized = model.quantizer(read, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
-        codewords, before = (score_scenes(motion, batch) for motion in (quantized.motion, read.flatten(1)))
-        total = codewords + UNQUANTIZED * before + model.quantizer.rate_loss(quantized.bits)
+        before, after = read.flatten(1), quantized.motion
+        codewords, unquantized = score_scenes(after, batch), score_scenes(before, batch)
+        total = codewords + UNQUANTIZED * unquantized + model.quantizer.rate_loss(quantized.bits)
+        total = total + NAMED * self.naming(before, after, batch)
         return Losses(
             total=total,
             diffusion=codewords.detach(),
-            at_max=before.detach(),
+            at_max=unquantized.detach(),
             soft_bits=quantized.bits.detach(),
             hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
         )

@@ -33,9 +33,14 @@ class TensorBatch(NamedTuple):
     counts: Tensor
     wanted: Tensor
     numbers: Tensor
+    lent: Tensor | None = None
+    lenders: Tensor | None = None
+    lent_shown: Tensor | None = None
+    lent_numbers: Tensor | None = None
+    names: Tensor | None = None
 
     @classmethod
     def from_arrays(cls, batch: PairBatch, device: torch.device) -> TensorBatch:
         """Copy a batch to the device."""
-        parts = (getattr(batch, name) for name in cls._fields)
-        return cls(*(torch.from_numpy(part).to(device) for part in parts))
+        parts = {name: getattr(batch, name) for name in cls._fields}
+        return cls(**{name: torch.from_numpy(part).to(device) for name, part in parts.items() if part is not None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,14 @@ class Checkpoint:
     """State of each optimizer, keys "<parameter number>/<name>"."""
     settings: dict[str, Any]
     """Preset and recipe of the run, as plain values."""
+    lessons: dict[str, Tensor] = field(default_factory=dict)
+    """Parameters of the objective that are no part of the model."""
 
     def write(self, path: Path) -> None:
         """Write atomically: the old checkpoint stays until the new one is complete."""
         tensors = {f"model/{name}": value for name, value in self.model.items()}
         tensors |= {f"ema/{name}": value for name, value in self.ema.items()}
+        tensors |= {f"lessons/{name}": value for name, value in self.lessons.items()}
         for number, state in enumerate(self.optimizers):
             tensors |= {f"optimizer{number}/{name}": value for name, value in state.items()}
         tensors = {
@@ -70,6 +73,7 @@ class Checkpoint:
             _below("ema/", tensors),
             tuple(_below(f"optimizer{number}/", tensors) for number in range(count)),
             settings,
+            _below("lessons/", tensors),
         )
 
 

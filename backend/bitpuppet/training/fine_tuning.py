@@ -20,6 +20,7 @@ from torch.optim import AdamW
 
 from bitpuppet.data.character_set import CharacterSet
 from bitpuppet.data.custom import CustomSource, hold_out
+from bitpuppet.data.folder import has_base_data
 from bitpuppet.data.mixture import Mixture, Share, make_mixture
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
@@ -27,10 +28,10 @@ from bitpuppet.model.device import pick_device, pick_dtype
 from bitpuppet.model.quantizer import FINAL_SHARPNESS
 from bitpuppet.model.weights import load_model
 from bitpuppet.training.batch import TensorBatch
+from bitpuppet.training.borrowing import BorrowingDriving
 from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_optimizer, restore_optimizer
 from bitpuppet.training.low_rank import add_low_rank, merge_low_rank
 from bitpuppet.training.motion_lessons import MotionLessons, choose_parameters
-from bitpuppet.training.objective import CrossDriving
 from bitpuppet.training.recipe import Recipe
 from bitpuppet.training.tuned_model import ModelCard, digest_set, digest_weights, save_tuned
 from bitpuppet.training.tuning_looks import Looks
@@ -41,6 +42,8 @@ OnProgress = Callable[[TuningProgress], None]
 Ask = Callable[[], bool]
 _MARGIN = 1.3
 """Share of patches that is rebuilt, of those in which the set shows anything: what is empty must be learnt too."""
+_SHARE_DRIVEN = 0.85
+"""Pairs of the set whose motion another character shows, where one does; so it is when a new character is drawn."""
 _POLL_SECONDS = 0.2
 _SHARE_LOOKING = 0.15
 """Most of the time that goes into looks, where the length of a run follows from minutes."""
@@ -85,7 +88,7 @@ class FineTuning:
         self._occupied = self.source.count_occupied(self.preset.patch)
         self.looks = Looks(self.source, held_out)
         share = Share(self.source, 1.0, self.recipe.recoloured)
-        self._set = Mixture([share], seed=self.recipe.seed)
+        self._set = Mixture([share], seed=self.recipe.seed, share_driven=_SHARE_DRIVEN)
         self._base = make_mixture(data, self.preset.canvas, seed=self.recipe.seed, puppets_only=not has_base_data(data))
         self.card = ModelCard(
             base=base,
@@ -104,7 +107,7 @@ class FineTuning:
             torch.manual_seed(self.recipe.seed)
             add_low_rank(self.model, self.recipe.rank)
         self._learning = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        self._objective = CrossDriving(self.model, self._recipe_of_set(1))
+        self._objective = BorrowingDriving(self.model, self._recipe_of_set(1))
         self._optimizer = AdamW(
             self._learning.values(), self.recipe.rate, (0.9, 0.98), weight_decay=0.0, fused=self.device.type != "mps"
         )
@@ -207,7 +210,7 @@ class FineTuning:
         finally:
             self.save()
             self.export()
-        figures = (self.figures.get(name) for name in ("before", "best", "tokens_kept"))
+        figures = (self.figures.get(name) for name in _TOLD)
         return Tuned(self.model_file, self.step, self.seconds, ended, *figures)
 
     @property
@@ -241,7 +244,7 @@ class FineTuning:
         figures = {name: round(self.figures[name], 4) for name in _TOLD if name in self.figures}
         card = replace(self.card, steps=self.step, seconds=round(self.seconds), figures=figures)
         state = self.averaged_state()
-        self._write(self.model_file, lambda path: save_tuned(path, state, self.preset, card))
+        self._write(self.model_file, lambda path: save_tuned(path, state, self.preset, card, self.source.bank))
 
     def averaged_state(self) -> dict[str, Tensor]:
         """State of the model with the moving average of what learns, by the base's names."""
@@ -308,11 +311,11 @@ class FineTuning:
         return self.recipe.for_set(steps, most, min(self.preset.tokens, math.ceil(_MARGIN * union) + 1))
 
     def _time_step(self, is_base: bool, reading: bool) -> float:
-        """Seconds of a step's batch, forward and backward; the first try warms up."""
+        """Seconds of a step's batch, forward and backward; the first try warms up, also what the bank remembers."""
         seconds = 0.0
         for number in range(3):
             began = time.monotonic()
-            self._compute(number, is_base, reading).backward()
+            self._compute(0, is_base, reading).backward()
             seconds += (time.monotonic() - began) / 2 if number else 0.0
         self.model.zero_grad()
         self.model.quantizer.usage.copy_(self._usage)
@@ -393,8 +396,3 @@ class FineTuning:
             raise BitpuppetError(
                 f"{path} cannot be written ({error}); what was there before is kept: make room and add --resume"
             ) from error
-
-
-def has_base_data(data: Path | None) -> bool:
-    """Whether a data folder, if there is one, holds what base weights were trained on."""
-    return data is not None and (data / "lpc").is_dir() and (data / "sprites").is_dir()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from bitpuppet.data.mixture import PairBatch
@@ -83,7 +83,7 @@ class Trainer:
         choose_learners(self.model, recipe)
         objective = MotionAgreement if recipe.learns == "motion" else CrossDriving
         self.objective = objective(self.model, recipe)
-        self.optimizers = make_optimizers(self.model, recipe)
+        self.optimizers = make_optimizers(self.objective, recipe)
         self.average = MovingAverage(dict(self.model.named_parameters()), recipe.ema)
         self.step = 0
         self._compile = compile_model
@@ -103,6 +103,7 @@ class Trainer:
         if Preset.from_metadata(checkpoint.settings["preset"]) != self.preset:
             raise BitpuppetError(f"{self.checkpoint_file}: made with other preset settings; train in another folder")
         self.model.load_state_dict(checkpoint.model)
+        self.objective.load_state_dict(checkpoint.lessons, strict=False)
         self.average.values = {name: checkpoint.ema[name].clone() for name in self.average.values}
         for optimizer, state in zip(self.optimizers, checkpoint.optimizers, strict=True):
             restore_optimizer(optimizer, state)
@@ -159,6 +160,7 @@ class Trainer:
                 self.average.values,
                 tuple(collect_optimizer(optimizer) for optimizer in self.optimizers),
                 {"preset": self.preset.to_metadata(), "recipe": self.recipe.to_metadata()},
+                {name: value for name, value in self.objective.state_dict().items() if name.startswith("naming.")},
             ).write(self.checkpoint_file)
 
     def averaged_model(self) -> BitrateControlledDiffusion:
@@ -185,7 +187,7 @@ class Trainer:
                 group["lr"] = group["initial_lr"] * rate
         losses = objective(TensorBatch.from_arrays(batch, accelerator.device), recipe.sharpness_at(self.step))
         accelerator.backward(losses.total)
-        norm: Tensor = accelerator.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        norm: Tensor = accelerator.clip_grad_norm_(self.objective.parameters(), recipe.clip)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
@@ -227,7 +229,7 @@ def choose_learners(model: BitrateControlledDiffusion, recipe: Recipe) -> None:
         parameter.requires_grad_(recipe.learns == "motion")
 
 
-def make_optimizers(model: BitrateControlledDiffusion, recipe: Recipe) -> tuple[Optimizer, ...]:
+def make_optimizers(model: nn.Module, recipe: Recipe) -> tuple[Optimizer, ...]:
     """Muon for the matrices inside blocks, AdamW for the rest; only those that have something to train."""
     named = dict(model.named_parameters())
     matrices, others = ([named[name] for name in names] for names in split_parameters(list(named.items())))

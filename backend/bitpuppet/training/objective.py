@@ -49,8 +49,7 @@ class CrossDriving(nn.Module):
         memory = model.denoiser.remember(content)
 
         clips = len(batch.target)
-        clean = model.codec.encode(rearrange(batch.target, "b t h w c -> (b t) h w c"))
-        driving = model.codec.encode(rearrange(batch.motion, "b t h w c -> (b t) h w c"))
+        clean, driving = self._tokenize(batch.target), self._tokenize(batch.motion)
         motion = self._encode_motion(driving, clips)
         quantized = self._quantize(motion, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
@@ -124,6 +123,11 @@ class CrossDriving(nn.Module):
         guessed = torch.rand(len(clean), device=clean.device) < self.recipe.share_guessed
         return torch.where(guessed[:, None, None], guess, clean)
 
+    def _tokenize(self, frames: Tensor) -> Tensor:
+        """The codec's tokens of frames (B, T, H, W, 4), or those that are tokens already, (B * T, N, D)."""
+        flat = rearrange(frames, "b t ... -> (b t) ...")
+        return flat.float() if flat.is_floating_point() else self.model.codec.encode(flat)
+
     def _encode_motion(self, clean: Tensor, clips: int) -> Tensor:
         encoder, tokens = self.model.encoder, min(self.recipe.encoder_tokens, self.model.preset.tokens)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.recipe.learns != "frames"):
@@ -142,7 +146,7 @@ class CrossDriving(nn.Module):
         """Content, and the motion of the content frames before the quantizer, (B, N, motion_width), if it is read."""
         model, recipe = self.model, self.recipe
         clips = len(batch.content)
-        tokens = model.codec.encode(rearrange(batch.content, "b n h w c -> (b n) h w c"))
+        tokens = self._tokenize(batch.content)
         if isinstance(model.encoder, FrameEncoder):
             return model.encoder.forward_content(rearrange(tokens, "(b n) l d -> b n l d", b=clips), batch.shown), None
         picked = pick_tokens(tokens, min(recipe.encoder_tokens, model.preset.tokens), shuffle=True)

@@ -113,3 +113,25 @@ def make_paper_recipe(preset: Preset, clips: int, devices: int = 1, *, temporal:
         warmup=max(1, min(1000, steps // 10)),
         ema=0.9999,
     )
+
+
+def make_heads_recipe(preset: Preset, *, temporal: bool = False) -> Recipe:
+    """How `heads` is trained: by its halves, as in the paper, in small batches that two CPU cores take in seconds.
+
+    A low noise level shows the pose by itself, as in sprites; but there is more to learn at it than in them, since
+    nothing in a face is exact. Agreement needs somebody else in the same pose, whom videos do not have.
+    """
+    return Recipe(
+        steps=3000 if temporal else 9000,
+        pairs=8,
+        content_frames=preset.detail_frames,
+        target_frames=6,
+        encoder_tokens=preset.tokens,
+        denoiser_tokens=preset.tokens,
+        temporal=temporal,
+        share_at_max=0.5,
+        muon_rate=1e-3,
+        adam_rate=5e-4,
+        agreement=0.0,
+        ema=0.998,
+    )

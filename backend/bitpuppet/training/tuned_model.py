@@ -13,6 +13,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from bitpuppet.data.bank import HEADER, Bank
 from bitpuppet.data.character_set import CharacterSet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.preset import Preset
@@ -44,10 +45,11 @@ class ModelCard:
     `tokens_kept`: share of the motion tokens of base data that are as the base's."""
 
 
-def save_tuned(path: Path, state: Mapping[str, Tensor], preset: Preset, card: ModelCard) -> None:
-    """Write a model file: bfloat16 safetensors, under a temporary name first."""
+def save_tuned(path: Path, state: Mapping[str, Tensor], preset: Preset, card: ModelCard, bank: Bank) -> None:
+    """Write a model file: bfloat16 safetensors with a bank in the header, under a temporary name first."""
     values = asdict(card) | {"date": datetime.now(UTC).isoformat(timespec="seconds")}
-    save_weights(path, state, preset, {_KEY: json.dumps(values), "steps": str(card.steps), "data": card.set_name})
+    told = {_KEY: json.dumps(values), "steps": str(card.steps), "data": card.set_name}
+    save_weights(path, state, preset, told | {HEADER: bank.to_text()})
 
 
 def read_card(path: Path) -> ModelCard | None:

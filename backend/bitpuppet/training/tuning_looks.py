@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bitpuppet.data.bank import Bank
 from bitpuppet.data.custom import CustomSource, Pose
 from bitpuppet.data.mixture import Scene
 from bitpuppet.jobs.engine import Engine
@@ -26,7 +27,7 @@ class Looks:
     def __init__(self, source: CustomSource, held_out: Sequence[Pose]) -> None:
         """Choose content and drivers once: the rest of the character, and the first other character that there is."""
         self._measured = bool(held_out)
-        self._scenes: list[tuple[str, Scene]] = []
+        self._scenes: list[tuple[str, Scene, Bank]] = []
         hidden = set(held_out)
         for pose in held_out or source.targets[:: max(1, len(source.targets) // _SHOWN)][:_SHOWN]:
             character = source.characters[pose.character]
@@ -34,7 +35,8 @@ class Looks:
             content = [n for n in content if Pose(pose.character, n) not in hidden] or content
             driver = next(iter(source.find_drivers(pose)), pose)
             name = f"{character.name}, {character.animations[pose.animation].name}"
-            self._scenes.append((name, source.make_scene(pose, content, driver)))
+            others = [one for number, one in enumerate(source.characters) if number != pose.character]
+            self._scenes.append((name, source.make_scene(pose, content, driver), Bank(others, source.canvas)))
 
     def measure(self, model: BitrateControlledDiffusion, device: torch.device, picture: Path) -> float | None:
         """Draw all of them in one step, and write a picture of the first ones.
@@ -42,9 +44,9 @@ class Looks:
         Returns:
             Share of the pixels of both silhouettes that are exactly right, 0..1; None where nothing is held out.
         """
-        engine = Engine(model, device, pick_dtype(device))
         right, pixels, rows = 0, 0, []
-        for name, scene in self._scenes:
+        for name, scene, bank in self._scenes:
+            engine = Engine(model, device, pick_dtype(device), bank)
             target, driver = scene.clips[0][:_FRAMES], scene.driver[:_FRAMES]
             content = np.concatenate(scene.clips[1:])
             drawn = snap_frames(engine.retarget(content, driver, steps=1).frames, collect_palette(content))

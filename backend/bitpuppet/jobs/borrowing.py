@@ -1,0 +1,83 @@
+"""Borrowing: frames of a model's own characters beside the content frames, to choose references from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from bitpuppet.data.bank import HEADER, Bank
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.content import Content
+from bitpuppet.model.device import frames_at_once
+from bitpuppet.model.reference import LEAD, References
+
+
+def read_bank(path: Path, canvas: int) -> Bank | None:
+    """The characters that a model file keeps, for a canvas (its side in pixels); None for weights without.
+
+    Raises:
+        BitpuppetError: the file cannot be read, or what it keeps is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(HEADER)
+        return None if text is None else Bank.from_text(text, canvas)
+    except (SafetensorError, OSError, BitpuppetError) as error:
+        raise BitpuppetError(f"{path}: not a readable model file ({error}); copy it again") from error
+
+
+class Lender:
+    """A bank, and what a model reads from its frames."""
+
+    def __init__(self, bank: Bank, model: BitrateControlledDiffusion, device: torch.device) -> None:
+        self._bank, self._model, self._device = bank, model, device
+        self._motion: dict[int, Tensor] = {}
+
+    def lend(self, content: Content, frames: NDArray[np.uint8], tokens: NDArray[np.int64]) -> Content:
+        """Content with frames of the characters that it is most like among its references.
+
+        Of each character those are taken whose motion is nearest to some of that which is asked for: no others could
+        become references.
+
+        Args:
+            content: of one character, from the model.
+            frames: what it was made from, (N, canvas, canvas, 4).
+            tokens: motion tokens that are asked for, (T, groups).
+        """
+        references, palette = content.references, content.palette
+        if references is None or palette is None:
+            return content
+        wanted = self._model.quantizer.look_up(torch.from_numpy(np.unique(tokens, axis=0)).to(self._device)).float()
+        drawn, motions = [], []
+        for one in self._bank.introduce(frames):
+            motion = self._read(one.number)
+            nearest = (wanted[:, None] - motion.float()).square().sum(dim=-1).argmin(dim=1).unique()
+            drawn.append(one.lend(nearest.tolist()))
+            motions.append(motion[nearest])
+        if not drawn:
+            return content
+        lent = torch.from_numpy(np.concatenate(drawn)).to(self._device)
+        more = References(
+            self._model.codec.encode(lent)[None],
+            torch.cat(motions)[None],
+            torch.ones(1, len(lent), dtype=torch.bool, device=self._device),
+            palette.number_pixels(lent)[None],
+            (torch.arange(len(lent), device=self._device) < len(drawn[0]))[None] * LEAD,
+        )
+        return content._replace(references=references.join(more))
+
+    @torch.inference_mode()
+    def _read(self, number: int) -> Tensor:
+        """Quantized motion of a character's frames, (N, motion_width)."""
+        if number not in self._motion:
+            frames = torch.from_numpy(self._bank.placed[number])
+            pieces = frames.split(frames_at_once(self._device))
+            read = torch.cat([self._model.encode_motion(piece.to(self._device)) for piece in pieces])
+            self._motion[number] = self._model.quantizer.look_up(read)
+        return self._motion[number]

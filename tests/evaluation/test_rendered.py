@@ -1,0 +1,138 @@
+"""`eval render` on drawn characters, by an engine that knows the answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bitpuppet.data.rendered import open_rendered
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.evaluation import rendered
+from bitpuppet.evaluation.comparison import SoftCounts
+from bitpuppet.evaluation.judge import Judge, JudgeNetwork
+from bitpuppet.evaluation.rendered import (
+    RenderedStrips,
+    RenderedSwaps,
+    evaluate_rendered,
+    open_rendered_judge,
+    read_strip,
+)
+from bitpuppet.sprites import Clip
+from bitpuppet.sprites.writer import write_sheet
+
+from .conftest import StubEngine
+
+Frames = NDArray[np.uint8]
+ACTIONS, DIRECTIONS = ("walk", "nod"), ("front", "right")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty characters of a grey each; each motion is a block at a place of its own, with a soft edge."""
+    root = tmp_path_factory.mktemp("rendered")
+    (root / "rendered.json").write_text(json.dumps({"size": 32, "actions": ACTIONS, "directions": DIRECTIONS}))
+    for number in range(30):
+        home = root / f"{number:04d}"
+        home.mkdir()
+        for a, action in enumerate(ACTIONS):
+            rows = []
+            for d in range(2):
+                frames = np.zeros((4, 32, 32, 4), dtype=np.uint8)
+                frames[:, 2:] = (8 * number + 10, 40, 90, 0)
+                for t, frame in enumerate(frames):
+                    frame[4 + 12 * a : 14 + 12 * a, 2 + 14 * d + t : 14 + 14 * d + t, 3] = 255
+                    frame[30, 4:28, 3] = 128
+                frames[frames[..., 3] == 0] = 0
+                rows.append(Clip(frames))
+            write_sheet(rows, home / f"{action}.png")
+        (home / "character.json").write_text("{}")
+    return root
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "cache" / "judge.safetensors"
+    monkeypatch.setattr(rendered, "find_judge", lambda: place)
+    return place.parent
+
+
+def test_swaps_are_of_held_out_characters_with_true_targets(root: Path) -> None:
+    folder = open_rendered(root)
+    swaps = RenderedSwaps(folder, 8, content_frames=5)
+    motions = []
+    for number in range(len(swaps)):
+        swap = swaps.draw(number)
+        assert swap.content.shape == (5, 64, 64, 4) and swap.target.shape == (8, 64, 64, 4)
+        assert np.array_equal(swap.motion[..., 3], swap.target[..., 3])
+        greys = {int(part[..., 0].max()) for part in (swap.content, swap.target)}
+        assert len(greys) == 1 and int(swap.motion[..., 0].max()) not in greys
+        assert greys <= {8 * n + 10 for n in (9, 19, 29)}
+        assert swap.classes is not None
+        motions.append(swap.classes[0])
+    assert sorted(motions) == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_the_judge_learns_from_known_characters_alone(root: Path) -> None:
+    strips, classes = RenderedStrips(open_rendered(root)).draw_strips(np.random.default_rng(0), 40)
+    assert strips.shape == (40, 8, 64, 64, 4) and classes.shape == (40, 1)
+    assert not {int(strip[..., 0].max()) for strip in strips} & {8 * n + 10 for n in (9, 19, 29)}
+    assert set(classes[:, 0]) == {0, 1, 2, 3}
+
+
+class SilhouetteJudge(Judge):
+    """Knows the motions by their silhouettes, and takes all others for the first."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(JudgeNetwork({"motion": 4}), {"motion": 4}, {"motion": 1.0})
+        folder = open_rendered(root)
+        known = {read_strip(folder, "0000", motion)[..., 3].tobytes(): motion for motion in range(4)}
+        object.__setattr__(self, "_known", known)
+
+    def classify(self, strips: Frames) -> dict[str, NDArray[np.float64]]:
+        known: dict[bytes, int] = getattr(self, "_known")  # noqa: B009 (a frozen class has no such field)
+        return {"motion": np.stack([np.eye(4)[known.get(strip[..., 3].tobytes(), 0)] for strip in strips])}
+
+
+def test_true_targets_are_told_from_base_lines(root: Path) -> None:
+    sets, judge = [RenderedSwaps(open_rendered(root), 8)], SilhouetteJudge(root)
+    right = evaluate_rendered(StubEngine(sets, lambda swap: swap.target), root, pairs=8, judge=judge)
+    model, still, driving = (right.columns[name] for name in ("model", "still frame", "driving clip"))
+    assert model["psnr"] == 100 and model["soft_iou"] == pytest.approx(1)
+    assert still["soft_iou"] < 0.9 and driving["soft_iou"] == pytest.approx(1) and driving["psnr"] < 60
+    assert model["motion"] == driving["motion"] == 1 > still["motion"]
+    wrong = evaluate_rendered(StubEngine(sets, lambda swap: swap.target[..., ::-1, :]), root, pairs=8, judge=judge)
+    assert wrong.columns["model"]["soft_iou"] < 0.7 and wrong.columns["model"]["motion"] == 0.25
+
+
+def test_the_judge_is_trained_once(root: Path, cache: Path) -> None:
+    folder = open_rendered(root)
+    judge = open_rendered_judge(folder, steps=1)
+    assert set(judge.accuracy) == {"motion"} and len(list(cache.iterdir())) == 1
+    again = open_rendered_judge(folder, steps=1, watch=lambda *progress: pytest.fail("trained again"))
+    assert again.accuracy == judge.accuracy
+
+
+def test_soft_edges_count_by_their_alpha() -> None:
+    target = np.zeros((1, 1, 4, 4), dtype=np.uint8)
+    target[..., :2, :] = (200, 100, 50, 128)
+    output = target.astype(np.float32)
+    output[..., 0, 3] = 64
+    counts = SoftCounts()
+    counts.add(output, target)
+    assert counts.to_figures()["soft_iou"] == pytest.approx((64 + 128) / 256)
+    lost = np.array([200, 100, 50]) / 255 * 64 / 255
+    assert counts.to_figures()["psnr"] == pytest.approx(-10 * np.log10(np.square(lost).sum() / 12), abs=1e-4)
+    with pytest.raises(ValueError, match="differ in shape"):
+        counts.add(output[:, :, :2], target)
+
+
+def test_a_folder_with_too_few_characters_is_told(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "rendered.json").write_text((root / "rendered.json").read_text())
+    for name in ("0001", "0009"):
+        (tmp_path / name).symlink_to(root / name)
+    with pytest.raises(BitpuppetError, match="has 1 characters for tests"):
+        RenderedSwaps(open_rendered(tmp_path), 4)

@@ -1,0 +1,80 @@
+"""Borrowing: frames of the bank become references, those in the pose that is asked for, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from bitpuppet.data.bank import HEADER, Bank
+from bitpuppet.data.character_set import Character, CharacterAnimation
+from bitpuppet.errors import BitpuppetError
+from bitpuppet.jobs.borrowing import read_bank
+from bitpuppet.jobs.engine import Engine
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.preset import PRESETS
+from bitpuppet.sprites import place_clip
+
+TINY = PRESETS["tiny"]
+
+
+def draw_character(name: str, colour: int) -> Character:
+    art = np.zeros((6, 24, 24, 4), np.uint8)
+    art[:, 6:22, 8:16] = (colour, 60, 120, 255)
+    for number in range(6):
+        art[number, 8 + 2 * number : 12 + 2 * number, 3:21] = (30, colour, 10, 255)
+    animations = (("walk", art[:3]), ("jump", art[3:]))
+    return Character(name, tuple(CharacterAnimation(n, frames, (100,) * 3) for n, frames in animations))
+
+
+@pytest.fixture(scope="module")
+def model() -> BitrateControlledDiffusion:
+    torch.manual_seed(0)
+    return BitrateControlledDiffusion(TINY)
+
+
+def test_frames_of_the_bank_are_among_the_references(model: BitrateControlledDiffusion) -> None:
+    bank = Bank([draw_character("old", 200)], TINY.canvas)
+    plain, borrowing = (Engine(model, torch.device("cpu"), torch.float32, one) for one in (None, bank))
+    content, _ = place_clip(draw_character("new", 90).animations[0].frames, TINY.canvas)
+    driver = bank.placed[0][3:]
+    tokens = borrowing.encode_motion(driver)
+    without, known = plain.encode_content(content, tokens), borrowing.encode_content(content, tokens)
+    assert torch.equal(without.tokens, known.tokens) and without.references is not None
+    references = known.references
+    assert references is not None and references.numbers is not None
+    own, count = len(content), references.tokens.shape[1]
+    assert own < count <= own + 3
+    assert torch.equal(references.tokens[:, :own], without.references.tokens)
+    wanted = model.quantizer.look_up(torch.from_numpy(tokens))
+    distances = (wanted[:, None] - references.motion[0, own:]).square().sum(dim=-1)
+    assert distances.min(dim=1).values.max() == 0, "the driver is a character of the bank, in the very pose"
+    assert known.palette is not None
+    new = draw_character("new", 90)
+    true = torch.from_numpy(np.concatenate([place_clip(one.frames, TINY.canvas)[0] for one in new.animations]))
+    right = references.numbers[0, own:, None] == known.palette.number_pixels(true)
+    assert right.float().mean(dim=(2, 3)).max(dim=1).values.min() > 0.99, "in the new character's own colours"
+    assert references.lead is not None and references.lead[0, :own].max() == 0 < references.lead[0, own:].min()
+
+
+def test_without_motion_nothing_is_borrowed(model: BitrateControlledDiffusion) -> None:
+    engine = Engine(model, torch.device("cpu"), torch.float32, Bank([draw_character("old", 200)], TINY.canvas))
+    content, _ = place_clip(draw_character("new", 90).animations[0].frames, TINY.canvas)
+    references = engine.encode_content(content).references
+    assert references is not None and references.tokens.shape[1] == len(content)
+
+
+def test_files_with_damaged_characters_are_refused_by_name(tmp_path: Path) -> None:
+    tensors = {"a": torch.zeros(1)}
+    save_file(tensors, tmp_path / "plain.safetensors")
+    assert read_bank(tmp_path / "plain.safetensors", 64) is None
+    save_file(tensors, tmp_path / "bad.safetensors", {HEADER: json.dumps({"characters": 3})})
+    with pytest.raises(BitpuppetError, match=r"bad\.safetensors.*damaged"):
+        read_bank(tmp_path / "bad.safetensors", 64)
+    (tmp_path / "none.safetensors").write_bytes(b"no")
+    with pytest.raises(BitpuppetError, match=r"none\.safetensors"):
+        read_bank(tmp_path / "none.safetensors", 64)
