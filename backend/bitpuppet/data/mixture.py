@@ -211,65 +211,88 @@ class Mixture:
         rng = np.random.default_rng([self.seed, step])
         weights = np.array([share.weight for share in self.shares])
         chosen = rng.choice(len(self.shares), size=pairs, p=weights / weights.sum())
-        contents, shown, targets, drives, palettes, wanted, numbers = [], [], [], [], [], [], []
-        lent, lenders, lent_numbers, names = [], [], [], []
-        for index in chosen:
-            share = self.shares[int(index)]
-            scene = share.source.draw_scene(rng, step, 1 + int(rng.integers(1, 5)))
-            clip, driver = scene.clips[0], scene.driver
-            titles = [leave_unnamed(len(clip)) for clip in scene.clips] if scene.names is None else scene.names
-            known = slice(0 if rng.random() < SHARE_KNOWN else 1, None)
-            pool, shelf = np.concatenate(scene.clips[known]), np.concatenate(titles[known])
-            picked = rng.integers(len(pool), size=content_frames)
-            content = pool[picked]
-            if in_order:
-                taken = (rng.integers(len(clip)) + np.arange(target_frames)) % len(clip)
-            else:
-                taken = rng.choice(len(clip), size=target_frames, replace=len(clip) < target_frames)
-            target = clip[taken]
-            names.append(np.concatenate([titles[0][taken], shelf[picked]]))
-            palette = pick_colours(pool)
-            wanted.append(number_colours(target, palette))
-            numbers.append(number_colours(content, palette))
-            borrowed = _flatten(scene.lent, clip, taken)
-            lent_numbers.append(number_colours(borrowed, palette))
-            if rng.random() < share.recoloured:
-                colours = draw_colour_map(rng)
-                content, target = recolour(content, *colours), recolour(target, *colours)
-                opaque = np.concatenate([palette, np.full((len(palette), 1), 255, np.uint8)], axis=1)
-                palette = recolour(opaque, *colours)[:, :3]
-                borrowed = recolour(borrowed, *colours)
-            if rng.random() < self.share_driven:
-                motion = driver[taken]
-                if rng.random() < share.recoloured:
-                    motion = recolour(motion, *draw_colour_map(rng))
-            else:
-                motion = target
-            lent.append(borrowed)
-            lenders.append(_flatten(scene.lenders, clip, taken))
-            contents.append(content)
-            drives.append(motion)
-            targets.append(target)
-            palettes.append(palette)
-            shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
-        padded = [np.concatenate([p, np.zeros((MOST_COLOURS - len(p), 3), np.uint8)]) for p in palettes]
-        counts = np.array([len(p) for p in palettes], dtype=np.int64)
-        most = max(len(one) for one in lent)
-        return PairBatch(
-            content=np.stack(contents),
-            shown=np.stack(shown),
-            target=np.stack(targets),
-            motion=np.stack(drives),
-            colours=np.stack(padded),
-            counts=counts,
-            wanted=np.stack(wanted),
-            numbers=np.stack(numbers),
-            lent=_pad(lent, most) if most else None,
-            lenders=_pad(lenders, most) if most else None,
-            lent_shown=np.stack([np.arange(most) < len(one) for one in lent]) if most else None,
-            lent_numbers=_pad(lent_numbers, most) if most else None,
-            names=np.stack(names),
+        drawn = (self.shares[int(index)] for index in chosen)
+        return _stack(
+            [self._draw_pair(share, rng, step, content_frames, target_frames, in_order=in_order) for share in drawn]
         )
+
+    def _draw_pair(
+        self,
+        share: Share,
+        rng: np.random.Generator,
+        step: int,
+        content_frames: int,
+        target_frames: int,
+        *,
+        in_order: bool,
+    ) -> _Pair:
+        scene = share.source.draw_scene(rng, step, 1 + int(rng.integers(1, 5)))
+        clip = scene.clips[0]
+        titles = [leave_unnamed(len(one)) for one in scene.clips] if scene.names is None else scene.names
+        known = slice(0 if rng.random() < SHARE_KNOWN else 1, None)
+        pool, shelf = np.concatenate(scene.clips[known]), np.concatenate(titles[known])
+        picked = rng.integers(len(pool), size=content_frames)
+        if in_order:
+            taken = (rng.integers(len(clip)) + np.arange(target_frames)) % len(clip)
+        else:
+            taken = rng.choice(len(clip), size=target_frames, replace=len(clip) < target_frames)
+        content, target, lent = pool[picked], clip[taken], _flatten(scene.lent, clip, taken)
+        palette = pick_colours(pool)
+        wanted, numbers, lent_numbers = (number_colours(frames, palette) for frames in (target, content, lent))
+        if rng.random() < share.recoloured:
+            colours = draw_colour_map(rng)
+            content, target, lent = (recolour(frames, *colours) for frames in (content, target, lent))
+            opaque = np.concatenate([palette, np.full((len(palette), 1), 255, np.uint8)], axis=1)
+            palette = recolour(opaque, *colours)[:, :3]
+        motion = target
+        if rng.random() < self.share_driven:
+            motion = scene.driver[taken]
+            if rng.random() < share.recoloured:
+                motion = recolour(motion, *draw_colour_map(rng))
+        return _Pair(
+            content=content,
+            shown=np.arange(content_frames) < rng.integers(1, content_frames + 1),
+            target=target,
+            motion=motion,
+            wanted=wanted,
+            numbers=numbers,
+            names=np.concatenate([titles[0][taken], shelf[picked]]),
+            palette=palette,
+            lent=lent,
+            lenders=_flatten(scene.lenders, clip, taken),
+            lent_numbers=lent_numbers,
+        )
+
+
+class _Pair(NamedTuple):
+    """One pair: the arrays of `PairBatch` without their first side, its colours and what is lent in any number."""
+
+    content: Frames
+    shown: NDArray[np.bool_]
+    target: Frames
+    motion: Frames
+    wanted: Frames
+    numbers: Frames
+    names: NDArray[np.int64]
+    palette: Frames
+    lent: Frames
+    lenders: Frames
+    lent_numbers: Frames
+
+
+_ALIKE = ("content", "shown", "target", "motion", "wanted", "numbers", "names")
+"""Arrays of one shape in all pairs."""
+
+
+def _stack(pairs: Sequence[_Pair]) -> PairBatch:
+    counts = np.array([len(pair.palette) for pair in pairs], dtype=np.int64)
+    lent = np.array([len(pair.lent) for pair in pairs])
+    parts = {name: np.stack([getattr(pair, name) for pair in pairs]) for name in _ALIKE}
+    if most := int(lent.max()):
+        for name in ("lent", "lenders", "lent_numbers"):
+            parts[name] = _pad([getattr(pair, name) for pair in pairs], most)
+        parts["lent_shown"] = np.arange(most) < lent[:, None]
+    return PairBatch(colours=_pad([pair.palette for pair in pairs], MOST_COLOURS), counts=counts, **parts)
 
 
 def _flatten(clips: Frames | None, like: Frames, taken: NDArray[np.int64]) -> Frames:
