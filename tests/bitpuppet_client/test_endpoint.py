@@ -21,6 +21,7 @@ from bitpuppet_client import endpoint
 from bitpuppet_client.discovery import find_backend, may_run
 from bitpuppet_client.endpoint import Endpoint, default_folder, read_endpoint, remove_endpoint, write_endpoint
 from bitpuppet_client.errors import EndpointError, ProtocolError, VersionError
+from bitpuppet_client.limits import PROTOCOL
 
 from .fakes import FakeServer
 
@@ -149,7 +150,7 @@ def test_file_with_wrong_values_is_refused_with_the_remedy(path: Path, changes: 
 
 def test_endpoint_of_another_version_says_which_side_to_update(path: Path) -> None:
     write_endpoint(path, make_endpoint())
-    save(path, json.dumps({"protocol": 2, "news": True}).encode())
+    save(path, json.dumps({"protocol": PROTOCOL + 1, "news": True}).encode())
     with pytest.raises(VersionError, match="update this client"):
         read_endpoint(path)
 
@@ -236,7 +237,7 @@ def test_folder_without_a_session_carries_the_users_number() -> None:
 
 
 def test_endpoint_is_checked_when_it_is_made() -> None:
-    for changes in ({"control": "x"}, {"client_public": "x"}, {"protocol": 2}):
+    for changes in ({"control": "x"}, {"client_public": "x"}, {"protocol": PROTOCOL + 1}):
         with pytest.raises(ProtocolError):
             replace(make_endpoint(), **changes)  # type: ignore[arg-type]
 

@@ -47,7 +47,7 @@ def test_frames_of_the_bank_are_among_the_references(model: BitrateControlledDif
     assert torch.equal(without.tokens, known.tokens) and without.references is not None
     references = known.references
     assert references is not None and references.numbers is not None
-    own, count = len(content), references.tokens.shape[1]
+    own, count = 2 * len(content), references.tokens.shape[1]  # with mirrored frames
     assert own < count <= own + 3
     assert torch.equal(references.tokens[:, :own], without.references.tokens)
     wanted = model.quantizer.look_up(torch.from_numpy(tokens))
@@ -65,7 +65,7 @@ def test_without_motion_nothing_is_borrowed(model: BitrateControlledDiffusion) -
     engine = Engine(model, torch.device("cpu"), torch.float32, Bank([draw_character("old", 200)], TINY.canvas))
     content, _ = place_clip(draw_character("new", 90).animations[0].frames, TINY.canvas)
     references = engine.encode_content(content).references
-    assert references is not None and references.tokens.shape[1] == len(content)
+    assert references is not None and references.tokens.shape[1] == 2 * len(content)
 
 
 def test_files_with_damaged_characters_are_refused_by_name(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def test_parameters_part_by_part() -> None:
     reach = 2 * 24 + 1
     assert count(denoiser.temporal_blocks) == 12 * (linear(768, 3 * 768) + linear(768, 768) + 12 * reach)
     assert count(denoiser.embed) == linear(64, 768) and count(denoiser.places) == 64 * 768
-    assert count(denoiser.noise) == 2 * linear(768, 768) and count(denoiser.motion) == linear(512, 768)
+    assert count(denoiser.noise) == linear(64, 768) + linear(768, 768)
+    assert count(denoiser.motion) == linear(512, 768)
     assert count(denoiser.modulation) == linear(768, 2 * 768) and count(denoiser.head) == linear(768, 64)
     named = {name.split(".")[1] for name, _ in model.named_parameters()}
     parts = {"stack", "embed", "content_queries", "to_content", "to_motion", "codebooks", "blocks", "temporal_blocks"}
@@ -206,7 +207,7 @@ def test_full_size_takes_a_training_step_and_a_sampling_step(autoencoder_folder:
     torch.manual_seed(0)
     preset = replace(PAPER, canvas=64, clip_frames=4)
     model = BitrateControlledDiffusion(preset, LatentCodec.load(autoencoder_folder, preset))
-    assert count(model) == pytest.approx(211.5e6, rel=0.001)  # 213.4 million at 256 pixels
+    assert count(model) == pytest.approx(211.0e6, rel=0.001)  # 212.9 million at 256 pixels
     recipe = make_paper_recipe(preset, 32, temporal=True)
     optimizers = make_optimizers(model, recipe)
     head = next(model.denoiser.head.parameters())  # it starts at zero, so the first step moves nothing before it

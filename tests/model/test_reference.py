@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from bitpuppet.model.content import Palette
-from bitpuppet.model.reference import NEAREST, SHIFT, SHIFTS, Nearest, Pointer, References
+from bitpuppet.model.reference import BLOCKS, NEAREST, SHIFT, SHIFTS, Nearest, Pointer, References, mirror
 
 SIDE, PATCH = 8, 4
 
@@ -20,34 +21,49 @@ def make_references() -> References:
     return References(tokens, motion, torch.tensor([[True, True, True], [True, False, True]]), numbers)
 
 
+def make_metric() -> nn.Linear:
+    """All values of motion count alike."""
+    metric = nn.Linear(6, 6, bias=False)
+    nn.init.eye_(metric.weight)
+    return metric
+
+
 def take(*frames: int) -> Nearest:
     """One frame for each character, alone."""
-    return Nearest(torch.tensor(frames)[:, None], torch.ones(len(frames), 1))
+    return weigh([[frame] for frame in frames], [[1.0]] * len(frames))
+
+
+def weigh(frames: list[list[int]], weights: list[list[float]]) -> Nearest:
+    """Some frames for each character."""
+    return Nearest(torch.tensor(frames), torch.tensor(weights), torch.ones(len(frames)))
 
 
 def test_the_frames_with_the_nearest_motion_are_taken_if_they_are_shown() -> None:
     references = make_references()
     wanted = torch.stack([references.motion[0, 2], references.motion[0, 0], references.motion[1, 1], torch.zeros(6)])
-    nearest = references.find_nearest(wanted.requires_grad_(), torch.tensor(5.0))
+    nearest = references.find_nearest(wanted.requires_grad_(), torch.tensor(5.0), make_metric())
     assert nearest.frames.shape == nearest.weights.shape == (4, NEAREST)
     assert nearest.frames[:2, 0].tolist() == [2, 0]
     assert 1 not in nearest.frames[2:].flatten().tolist()  # it is not shown
     torch.testing.assert_close(nearest.weights.sum(dim=1), torch.ones(4))
     weights = nearest.weights.detach()
     assert weights[0, 0] > 0.99 and float(weights[3, 0]) == pytest.approx(0.5)
+    assert nearest.sameness[:2].tolist() == [1, 1] and nearest.sameness[2:].tolist() == pytest.approx(
+        [0.0, 0.0067], abs=1e-3
+    )
     nearest.weights[:, 0].sum().backward()
     assert wanted.grad is not None and wanted.grad.any()
 
 
 def test_a_character_with_one_frame_has_one_reference() -> None:
     references = References(*(None if part is None else part[:, :1] for part in make_references()))  # type: ignore[arg-type]
-    nearest = references.find_nearest(torch.randn(4, 6), torch.tensor(1.0))
+    nearest = references.find_nearest(torch.randn(4, 6), torch.tensor(1.0), make_metric())
     assert nearest.frames.tolist() == [[0]] * 4 and nearest.weights.tolist() == [[1.0]] * 4
 
 
 def test_tokens_are_mixed_by_weight_at_their_places() -> None:
     references = make_references()
-    nearest = Nearest(torch.tensor([[2, 0], [0, 2]]), torch.tensor([[0.75, 0.25], [1.0, 0.0]]))
+    nearest = weigh([[2, 0], [0, 2]], [[0.75, 0.25], [1.0, 0.0]])
     mixed = references.mix_tokens(nearest, None)
     torch.testing.assert_close(mixed[0], 0.75 * references.tokens[0, 2] + 0.25 * references.tokens[0, 0])
     torch.testing.assert_close(mixed[1], references.tokens[1, 0])
@@ -69,13 +85,13 @@ def test_numbers_are_those_of_the_pixel_and_its_neighbours() -> None:
             assert taken[1, place].tolist() == window.flatten().tolist(), pixel
     some = references.take_numbers(take(0, 2), torch.tensor([[1], [2]]), PATCH)
     assert torch.equal(some[1], taken[1, 2 * PATCH**2 : 3 * PATCH**2])
-    both = references.take_numbers(Nearest(torch.tensor([[0, 1], [1, 2]]), torch.ones(2, 2)), None, PATCH)
+    both = references.take_numbers(weigh([[0, 1], [1, 2]], [[1.0, 1.0]] * 2), None, PATCH)
     assert torch.equal(both[1, :, SHIFTS:], taken[1])
 
 
 def test_a_new_pointer_asks_for_the_same_place_of_the_nearest() -> None:
     references = make_references()
-    nearest = Nearest(torch.tensor([[1, 2], [0, 2]]), torch.tensor([[0.9, 0.1], [0.5, 0.5]]))
+    nearest = weigh([[1, 2], [0, 2]], [[0.9, 0.1], [0.5, 0.5]])
     numbers = references.take_numbers(nearest, None, PATCH)
     pointer = Pointer(16, PATCH)
     logits = pointer(torch.randn(2, 4, 16), torch.zeros(2, SIDE * SIDE, 5), nearest, numbers)
@@ -83,6 +99,33 @@ def test_a_new_pointer_asks_for_the_same_place_of_the_nearest() -> None:
     assert (logits[1].argmax(dim=-1) == 0).all()
     logits.sum().backward()
     assert pointer.ask.weight.grad is not None
+
+
+def test_each_block_of_a_token_points_for_itself() -> None:
+    references = make_references()
+    image = torch.arange(SIDE * SIDE, dtype=torch.uint8).reshape(SIDE, SIDE)
+    references.numbers[0, 0] = image  # type: ignore[index]
+    nearest = take(0, 0)
+    pointer = Pointer(16, PATCH)
+    with torch.no_grad():  # the last block of each token looks one pixel up and to the left
+        shifts = pointer.ask.bias[PATCH**2 :].view(BLOCKS**2, NEAREST, SHIFTS)
+        shifts[-1] = 0
+        shifts[-1, :, (SHIFT - 1) * (2 * SHIFT + 1) + SHIFT - 1] = 9
+    logits = pointer(
+        torch.zeros(2, 4, 16), torch.zeros(2, SIDE * SIDE, 64), nearest, references.take_numbers(nearest, None, PATCH)
+    )
+    seen = logits[0].argmax(dim=-1).view(2, 2, PATCH, PATCH)[1, 1]
+    half = PATCH // BLOCKS
+    assert torch.equal(seen[:half, :half], image[4 : 4 + half, 4 : 4 + half].long())
+    assert torch.equal(seen[half:, half:], image[3 + half : 7, 3 + half : 7].long())
+
+
+def test_mirrored_frames_follow_the_others() -> None:
+    frames = torch.arange(2 * 3 * 2 * 4 * 1).reshape(2, 3, 2, 4, 1)
+    both = mirror(frames)
+    assert torch.equal(both[:, :3], frames)
+    assert both[1, 4, 0, :, 0].tolist() == frames[1, 1, 0, :, 0].tolist()[::-1]
+    assert torch.equal(mirror(frames[..., 0]), both[..., 0])
 
 
 def test_pixels_are_numbered_by_their_nearest_colour() -> None:

@@ -16,7 +16,7 @@ from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import GroupQuantizer, Quantized
-from bitpuppet.model.reference import References
+from bitpuppet.model.reference import References, mirror
 
 
 class Picked(NamedTuple):
@@ -110,6 +110,8 @@ class BitrateControlledDiffusion(nn.Module):
         return content._replace(references=self._keep_references(frames, palette) if self.preset.reference else None)
 
     def _keep_references(self, frames: Tensor, palette: Palette | None) -> References:
+        if self.preset.mirrored:
+            frames = mirror(frames[None])[0]
         motion = self.quantizer.look_up(self.encode_motion(frames))
         mask = torch.ones(1, len(frames), dtype=torch.bool, device=frames.device)
         numbers = None if palette is None else palette.number_pixels(frames)[None]

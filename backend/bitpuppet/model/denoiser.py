@@ -17,6 +17,9 @@ from bitpuppet.model.preset import Preset
 from bitpuppet.model.reference import Pointer, References
 from bitpuppet.model.temporal import TemporalBlock
 
+WAVES = 64
+"""Sines and cosines that describe a noise level."""
+
 
 class BlockMemory(NamedTuple):
     """Keys and values of content tokens for one block, each (B, heads, M, E).
@@ -97,11 +100,16 @@ class Denoiser(nn.Module):
         self.queries = preset.content_tokens
         self.embed = nn.Linear(preset.token_width, width)
         self.places = nn.Parameter(torch.randn(preset.tokens, width) * 0.5)
-        self.noise = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.noise = nn.Sequential(nn.Linear(WAVES, width), nn.SiLU(), nn.Linear(width, width))
         self.motion = nn.Linear(preset.motion_width, width)
         self.patch = preset.patch
         self.reference = nn.Linear(preset.token_width, width) if preset.reference else None
         self.closeness = nn.Parameter(torch.tensor(0.1)) if preset.reference else None
+        self.metric: nn.Linear | None = None
+        if preset.reference:
+            self.metric = nn.Linear(preset.motion_width, preset.motion_width, bias=False)
+            nn.init.eye_(self.metric.weight)
+        self.sameness = nn.Linear(1, width) if preset.reference else None
         self.pointer = Pointer(width, preset.patch) if preset.reference and preset.head == "palette" else None
         self.blocks = nn.ModuleList(Block(width, preset.heads) for _ in range(preset.denoiser_blocks))
         self.temporal_every = preset.temporal_every
@@ -161,12 +169,14 @@ class Denoiser(nn.Module):
         where = self.places if places is None else self.places[places]
         hidden = self.embed(tokens) + where
         nearest = None
-        if self.reference is not None and self.closeness is not None:
+        if self.reference is not None and self.closeness is not None and self.metric is not None:
             if memory.references is None:
                 raise ValueError("the denoiser needs content with references")
-            nearest = memory.references.find_nearest(motion, self.closeness)
+            nearest = memory.references.find_nearest(motion, self.closeness, self.metric)
             hidden = hidden + self.reference(memory.references.mix_tokens(nearest, places))
-        condition = self.noise(embed_waves(noise_level, hidden.shape[-1]).to(hidden.dtype)) + self.motion(motion)
+        condition = self.noise(embed_waves(noise_level, WAVES).to(hidden.dtype)) + self.motion(motion)
+        if nearest is not None and self.sameness is not None:
+            condition = condition + self.sameness(nearest.sameness[:, None].to(hidden.dtype))
         condition = nn.functional.silu(condition)
         shown = repeat(memory.bias, "b m -> (b t) 1 1 m", t=len(tokens) // clips)
         bias = nn.functional.pad(shown, (tokens.shape[1], 0)).to(hidden.dtype)
@@ -186,6 +196,16 @@ class Denoiser(nn.Module):
             return self.pointer(hidden, logits, nearest, numbers)  # type: ignore[no-any-return]
         values: Tensor = self.head(hidden)
         return values
+
+    def compare(self, motion: Tensor, references: References) -> Tensor:
+        """How well each content frame suits quantized motion (F, motion_width): logits (F, N).
+
+        Raises:
+            ValueError: the preset has no references.
+        """
+        if self.closeness is None or self.metric is None:
+            raise ValueError("this preset has no references")
+        return -self.closeness * references.measure(motion, self.metric)
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""

@@ -67,6 +67,8 @@ class Preset:
     """Content frames whose own tokens stay part of the content, beside the K queries; 0 for none (paper)."""
     reference: bool = True
     """Whether the denoiser is given the content frame whose motion is nearest."""
+    mirrored: bool = True
+    """Whether what a mirror shows of the content frames is a reference, too."""
     temporal_width: int = 64
     """Width of temporal attention; 0 for none."""
     temporal_every: int = 2
@@ -217,6 +219,7 @@ PRESETS: Mapping[str, Preset] = {
         fps=25.0,
         head="values",
         detail_frames=4,
+        mirrored=False,
         temporal_every=3,
         sigma_data=0.95,
         sigma_last=2.0,

@@ -18,8 +18,10 @@ from bitpuppet.model.content import HIDDEN
 
 NEAREST = 2
 """Frames that are taken. More than one, so that the choice has a gradient: motion moves towards the better one."""
+BLOCKS = 2
+"""Blocks of a token, along each side, that point each for itself."""
 SHIFT = 2
-"""Pixels to each side by which a token may point beside its own place, as block motion in a video codec."""
+"""Pixels to each side by which a block may point beside its own place, as block motion in a video codec."""
 SHIFTS = (2 * SHIFT + 1) ** 2
 LEAD = 40.0
 """Of frames that the first character of a bank lends: they are drawn for the very pose. Codewords of a group are 13 to
@@ -33,6 +35,8 @@ class Nearest(NamedTuple):
     """Numbers of content frames, nearest first, int64 (F, NEAREST) or fewer where there are fewer."""
     weights: Tensor
     """Of the same shape; they add up to 1."""
+    sameness: Tensor
+    """1 where the nearest one has the very codewords that are asked for, down to 0, (F,)."""
 
 
 class References(NamedTuple):
@@ -60,20 +64,35 @@ class References(NamedTuple):
         """Leads, where none are given too."""
         return torch.zeros_like(self.motion[..., 0]) if self.lead is None else self.lead
 
-    def find_nearest(self, motion: Tensor, closeness: Tensor) -> Nearest:
-        """The frames of each clip that are nearest to quantized motion (F, motion_width) of B clips.
+    def measure(self, motion: Tensor, metric: nn.Linear) -> Tensor:
+        """How far each frame is from quantized motion (F, motion_width) of B clips: (F, N); far, if it does not count.
+
+        Args:
+            motion: codewords side by side.
+            metric: what makes differences of codewords comparable; one group may tell front from back, another one the
+                step of a walk.
+        """
+        wanted = rearrange(motion.float(), "(b t) w -> b t 1 w", b=len(self.motion))
+        # Differences first: bfloat16 is coarse, and the same codewords have to be at no distance.
+        apart: Tensor = metric(wanted - self.motion.float()[:, None])
+        distances = apart.float().square().sum(dim=-1)
+        if self.lead is not None:
+            distances = distances - self.lead[:, None]
+        found: Tensor = rearrange(distances - self.mask.logical_not()[:, None] * HIDDEN, "b t n -> (b t) n")
+        return found
+
+    def find_nearest(self, motion: Tensor, closeness: Tensor, metric: nn.Linear) -> Nearest:
+        """The frames of each clip that are nearest, as `measure` does.
 
         Args:
             motion: codewords side by side.
             closeness: how fast the weight of a frame falls with the squared distance, a scalar.
+            metric: see `measure`.
         """
-        wanted = rearrange(motion.float(), "(b t) w -> b t 1 w", b=len(self.motion))
-        distances = (wanted - self.motion.float()[:, None]).square().sum(dim=-1)  # no product: bfloat16 is coarse
-        if self.lead is not None:
-            distances = distances - self.lead[:, None]
-        distances = rearrange(distances - self.mask.logical_not()[:, None] * HIDDEN, "b t n -> (b t) n")
+        distances = self.measure(motion, metric)
         taken = torch.topk(distances, min(NEAREST, distances.shape[1]), dim=1, largest=False)
-        return Nearest(taken.indices, torch.softmax(-closeness * taken.values, dim=1))
+        weights = torch.softmax(-closeness * taken.values, dim=1)
+        return Nearest(taken.indices, weights, torch.exp(-closeness.detach() * taken.values[:, 0].clamp(min=0)))
 
     def mix_tokens(self, nearest: Nearest, places: Tensor | None) -> Tensor:
         """The mean of the nearest frames' tokens, (F, L, D), at `places` (F, L) or at all places."""
@@ -106,16 +125,24 @@ class References(NamedTuple):
         return torch.arange(len(self.tokens), device=self.tokens.device).repeat_interleave(frames)[:, None]
 
 
+def mirror(frames: Tensor) -> Tensor:
+    """Frames (B, N, H, W, ...), and along N after them what a mirror shows of them: (B, 2 N, H, W, ...).
+
+    Most characters look to the left as they do to the right, and content may show one side only.
+    """
+    return torch.cat([frames, frames.flip(3)], dim=1)
+
+
 class Pointer(nn.Module):
-    """For each pixel how strongly, and for each token from which shifts, the references' colours are asked for.
+    """For each pixel how strongly, and for each block from which shifts, the references' colours are asked for.
 
     It starts by asking for the pixels at the same place.
     """
 
     def __init__(self, width: int, patch: int) -> None:
         super().__init__()
-        self.pixels = patch**2
-        self.ask = nn.Linear(width, self.pixels + NEAREST * SHIFTS)
+        self.patch, self.pixels = patch, patch**2
+        self.ask = nn.Linear(width, self.pixels + BLOCKS**2 * NEAREST * SHIFTS)
         nn.init.zeros_(self.ask.weight)
         nn.init.zeros_(self.ask.bias)
         with torch.no_grad():
@@ -133,8 +160,18 @@ class Pointer(nn.Module):
         """
         frames = nearest.frames.shape[1]
         asked = self.ask(hidden).float()
-        strength, shifts = asked[..., : self.pixels], asked[..., self.pixels : self.pixels + frames * SHIFTS]
-        chances = torch.softmax(rearrange(shifts, "f l (r s) -> f l r s", r=frames), dim=-1)
-        chances = rearrange(chances * nearest.weights[:, None, :, None], "f l r s -> f l 1 (r s)")
-        votes = rearrange(strength[..., None] * chances, "f l n s -> f (l n) s")
+        shifts = rearrange(asked[..., self.pixels :], "f l (b r s) -> f l b r s", b=BLOCKS**2, r=NEAREST)[
+            ..., :frames, :
+        ]
+        chances = torch.softmax(shifts, dim=-1) * nearest.weights[:, None, None, :, None]
+        chances = rearrange(chances, "f l (y x) r s -> f l y 1 x 1 (r s)", y=BLOCKS)
+        strength = rearrange(
+            asked[..., : self.pixels],
+            "f l (y p x q) -> f l y p x q 1",
+            y=BLOCKS,
+            x=BLOCKS,
+            p=self.patch // BLOCKS,
+            q=self.patch // BLOCKS,
+        )
+        votes = rearrange(strength * chances, "f l y p x q s -> f (l y p x q) s")
         return logits.float().scatter_add(-1, numbers, votes)

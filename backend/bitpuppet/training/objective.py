@@ -25,10 +25,14 @@ from bitpuppet.model.diffusion import (
 )
 from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.quantizer import FINAL_SHARPNESS, Quantized, hard_entropy_bits
-from bitpuppet.model.reference import References
+from bitpuppet.model.reference import References, mirror
 from bitpuppet.training.agreement import score_agreement
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
+from bitpuppet.training.retrieval import score_retrieval
+
+RETRIEVAL = 0.05
+"""Weight of finding the right references, beside the loss of a pixel."""
 
 
 class CrossDriving(nn.Module):
@@ -90,6 +94,9 @@ class CrossDriving(nn.Module):
             diffusion, wrong = score.loss, score.wrong
         at_max = sigma >= model.preset.sigma_max
         total = diffusion + recipe.rate_scale * model.quantizer.rate_loss(quantized.bits)
+        if content.references is not None and content.references.numbers is not None:
+            likeness = model.denoiser.compare(quantized.motion, content.references)
+            total = total + RETRIEVAL * score_retrieval(likeness, batch.wanted, content.references)
         if recipe.agreement and others is not None and recipe.learns == "all":
             own = rearrange(self._encode_motion(clean, clips), "(b t) g w -> b t (g w)", b=clips)
             poses = torch.cat([batch.target, batch.content], dim=1)
@@ -153,12 +160,16 @@ class CrossDriving(nn.Module):
         references, read = None, None
         if model.preset.reference:
             # With gradient: codewords of poses that lend each other pixels move together, others apart.
-            read = self._encode_motion(tokens, clips)
-            motion = self._quantize(read, sharpness).motion
-            read = rearrange(read, "(b n) g w -> b n (g w)", b=clips)
-            frames, motion = (rearrange(part, "(b n) ... -> b n ...", b=clips) for part in (tokens, motion))
             numbers = torch.where(batch.numbers == UNKNOWN, 0, batch.numbers)
-            references = References(frames, motion, batch.shown, numbers)
+            seen, shown = tokens, batch.shown
+            if model.preset.mirrored:
+                seen = model.codec.encode(rearrange(mirror(batch.content), "b n h w c -> (b n) h w c"))
+                shown, numbers = torch.cat([shown, shown], dim=1), mirror(numbers)
+            read = self._encode_motion(seen, clips)
+            motion = self._quantize(read, sharpness).motion
+            read = rearrange(read, "(b n) g w -> b n (g w)", b=clips)[:, : batch.content.shape[1]]
+            frames, motion = (rearrange(part, "(b n) ... -> b n ...", b=clips) for part in (seen, motion))
+            references = References(frames, motion, shown, numbers)
         tokens, places, mask = (rearrange(part, "(b n) l ... -> b (n l) ...", b=clips) for part in picked)
         mask = mask & repeat(batch.shown, "b n -> b (n l)", l=picked.mask.shape[1])
         palette = None

@@ -1,0 +1,54 @@
+"""Motion learns to find the content frames that show most of the target."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from bitpuppet.model.reference import References
+from bitpuppet.training.retrieval import score_retrieval
+
+
+def make_references() -> References:
+    """One character of three frames, each filled with a colour of its own; the last one is not shown."""
+    numbers = torch.arange(1, 4, dtype=torch.uint8)[None, :, None, None].expand(1, 3, 4, 4)
+    mask = torch.tensor([[True, True, False]])
+    return References(torch.zeros(1, 3, 1, 1), torch.eye(3)[None], mask, numbers)
+
+
+def test_the_frame_that_shows_the_target_is_right() -> None:
+    wanted = torch.full((1, 2, 4, 4), 2, dtype=torch.uint8)  # both targets look like the second frame
+    found, missed = (torch.tensor([row] * 2) for row in ([0.0, 9.0, -99.0], [9.0, 0.0, -99.0]))
+    assert score_retrieval(found, wanted, make_references()) < 0.01 < 8
+    assert score_retrieval(missed, wanted, make_references()) > 8
+
+
+def test_frames_that_are_not_shown_are_never_right() -> None:
+    wanted = torch.full((1, 1, 4, 4), 3, dtype=torch.uint8)  # only the hidden frame looks like this
+    likeness = torch.tensor([[0.0, 0.0, -99.0]])
+    assert score_retrieval(likeness, wanted, make_references()) == pytest.approx(0.693, abs=0.001)
+
+
+def test_a_metric_learns_which_group_matters() -> None:
+    """Two content frames at the same distance; only the first value of motion tells which one suits."""
+    references = make_references()._replace(motion=torch.tensor([[[1.0, 0, 0], [0, 1.0, 0], [0, 0, 0]]]))
+    wanted = torch.ones(1, 1, 4, 4, dtype=torch.uint8)
+    metric = nn.Linear(3, 3, bias=False)
+    nn.init.eye_(metric.weight)
+    asked = torch.zeros(1, 3)
+    optimizer = torch.optim.Adam(metric.parameters(), lr=0.05)
+    first = None
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = score_retrieval(-references.measure(asked, metric), wanted, references)
+        first = first or float(loss.detach())
+        loss.backward()
+        optimizer.step()
+    assert first == pytest.approx(0.693, abs=0.001) and float(loss.detach()) < 0.3
+    assert references.measure(asked, metric)[0, :2].argmin() == 0
+
+
+def test_without_a_palette_nothing_can_be_counted() -> None:
+    with pytest.raises(ValueError, match="palette"):
+        score_retrieval(torch.zeros(1, 3), torch.ones(1, 1, 4, 4), make_references()._replace(numbers=None))
