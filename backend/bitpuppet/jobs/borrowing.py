@@ -50,14 +50,14 @@ class Lender:
             frames: what it was made from, (N, canvas, canvas, 4).
             tokens: motion tokens that are asked for, (T, groups).
         """
-        references, palette = content.references, content.palette
-        if references is None or palette is None:
+        references, palette, metric = content.references, content.palette, self._model.denoiser.metric
+        if references is None or palette is None or metric is None:
             return content
         wanted = self._model.quantizer.look_up(torch.from_numpy(np.unique(tokens, axis=0)).to(self._device)).float()
         drawn, motions = [], []
         for one in self._bank.introduce(frames):
             motion = self._read(one.number)
-            nearest = (wanted[:, None] - motion.float()).square().sum(dim=-1).argmin(dim=1).unique()
+            nearest = metric(wanted[:, None] - motion.float()).float().square().sum(dim=-1).argmin(dim=1).unique()
             drawn.append(one.lend(nearest.tolist()))
             motions.append(motion[nearest])
         if not drawn:
