@@ -76,7 +76,7 @@ def store_picture(name: str, png: bytes, target: str = "") -> bpy.types.Image:
             where it is gone or cannot take a picture.
     """
     image = bpy.data.images.get(target) if target else None
-    if image is not None and (image.source not in {"FILE", "GENERATED"} or image.library is not None):
+    if image is not None and (image.source not in {"FILE", "GENERATED"} or not image.is_editable):
         image = None
     if image is None:
         image = bpy.data.images.new(name, 1, 1, alpha=True)
