@@ -39,6 +39,12 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def autocast(device: torch.device) -> torch.autocast:
+    """A context in which products are computed in `pick_dtype(device)`; it changes nothing where that is float32."""
+    dtype = pick_dtype(device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
 def describe_device(device: torch.device) -> str:
     """A line for people: the device's name, and threads or memory."""
     if device.type == "cuda":

@@ -24,7 +24,7 @@ from bitpuppet.data.folder import has_base_data
 from bitpuppet.data.mixture import Mixture, Share, make_mixture
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
-from bitpuppet.model.device import pick_device, pick_dtype
+from bitpuppet.model.device import autocast, pick_device
 from bitpuppet.model.quantizer import FINAL_SHARPNESS
 from bitpuppet.model.weights import load_model
 from bitpuppet.training.batch import TensorBatch
@@ -291,8 +291,7 @@ class FineTuning:
         arrays = mixture.draw(step, recipe.pairs, recipe.content_frames, recipe.target_frames, in_order=True)
         batch = TensorBatch.from_arrays(arrays, self.device)
         sharpness = recipe.sharpness_at(step) if self.recipe.motion else FINAL_SHARPNESS
-        dtype = pick_dtype(self.device)
-        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+        with autocast(self.device):
             if is_base:
                 kept = self._lessons.keep(batch, recipe.encoder_tokens) if self.recipe.motion else torch.zeros(())
             if reading:

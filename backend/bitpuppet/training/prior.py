@@ -17,7 +17,7 @@ from torch import Tensor
 from bitpuppet.data.animations import Animation, draw_benchmark, draw_lpc, draw_puppets, play
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
-from bitpuppet.model.device import pick_dtype
+from bitpuppet.model.device import autocast
 from bitpuppet.model.prior import MotionPrior, PriorSizes
 from bitpuppet.model.prior_weights import save_prior
 
@@ -275,13 +275,12 @@ def train_prior(
         optimizer = torch.optim.AdamW(
             prior.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
         )
-        dtype = pick_dtype(torch.device("cpu"))
         smooth = math.nan
         for step in range(recipe.steps):
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate_at(step)
             batch = draw_sequences(sources, shares, rng, sizes, recipe)
-            with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            with autocast(torch.device("cpu")):
                 spent = prior.count_bits(*as_tensors(batch))
             counted = torch.from_numpy(batch.counted)
             bits = (spent * counted).sum() / counted.sum().clamp(min=1)
