@@ -87,8 +87,8 @@ class Preset:
     """Lowest noise level of the sampler above zero, where more than one step is taken."""
     sampler: Literal["euler", "heun"] = "euler"
     """One evaluation of the denoiser a step, or EDM's second order: two but for the last step (paper)."""
-    steps: int = 4
-    """Sampling steps when the user names none."""
+    steps: int = 1
+    """Sampling steps when the user names none. More draw sprites no better (docs/results.md)."""
     content_frames: int = 64
     """Most content frames that are looked at; more are thinned out evenly."""
 
@@ -223,9 +223,10 @@ PRESETS: Mapping[str, Preset] = {
         temporal_every=3,
         sigma_data=0.95,
         sigma_last=2.0,
+        steps=4,
         content_frames=16,
     ),
-    "render64": Preset(name="render64", width=192, head="values"),
+    "render64": Preset(name="render64", width=192, head="values", steps=4),
     "tiny": Preset(
         name="tiny",
         canvas=64,
@@ -241,6 +242,7 @@ PRESETS: Mapping[str, Preset] = {
         groups=4,
         codewords=8,
         bits_per_frame=8.0,
+        steps=4,
     ),
 }
 """`paper` has the paper's sizes: T5 of 12 x 512 x 8, 64 groups of 32 codewords, 160 bits a frame, DiT-B/4 with temporal
