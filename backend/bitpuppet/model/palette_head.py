@@ -36,9 +36,9 @@ class PaletteHead(nn.Module):
     """Scores every colour of the palette for every pixel of a token.
 
     Pixel art is a choice of colours, not a measurement: a network that predicts values ends between two shades, one
-    that chooses ends on one of them. This is the score interpolation of continuous diffusion for categorical data
-    (Dieleman et al. 2022, arXiv 2211.15089): noise is added to colour values, the denoiser predicts a distribution over
-    colours and is trained by cross entropy, and the clean frame is that of the chosen colours.
+    that chooses ends on one of them. As in continuous diffusion for categorical data (Dieleman et al. 2022, arXiv
+    2211.15089) noise is added to colour values, and the denoiser predicts a distribution over colours and is trained by
+    cross entropy; unlike there, the sampler gets the best colour of each pixel, not the mean.
 
     A colour's key comes from the colour itself and from what the encoder found out about it (its content token), so a
     pixel may ask for "this red" as well as for "the shadow of the hair".

@@ -112,17 +112,36 @@ class References(NamedTuple):
         if self.numbers is None:
             raise ValueError("pointing at pixels needs a palette")
         frames = nn.functional.pad(self.numbers[self._clips(nearest), nearest.frames], (SHIFT, SHIFT, SHIFT, SHIFT))
-        windows = frames.unfold(2, patch + 2 * SHIFT, patch).unfold(3, patch + 2 * SHIFT, patch)
-        windows = rearrange(windows, "f r h w a b -> f (h w) r a b")
-        if places is not None:
-            windows = windows[torch.arange(len(places), device=places.device)[:, None], places]
-        shifted = windows.unfold(3, patch, 1).unfold(4, patch, 1)
-        return rearrange(shifted, "f l r y x p q -> f (l p q) (r y x)").long()
+        sought = find_shifted(frames.shape[2], frames.shape[3], patch).to(frames.device)
+        if places is None:
+            # Looked up by number: to copy views of views takes ten times as long.
+            found = frames.flatten(2)[:, :, sought.flatten()]
+        else:
+            wanted = rearrange(sought[places], "f l n s -> f 1 (l n s)").expand(-1, frames.shape[1], -1)
+            found = torch.gather(frames.flatten(2), 2, wanted)
+        return rearrange(found, "f r (n s) -> f n (r s)", s=SHIFTS).long()
 
     def _clips(self, nearest: Nearest) -> Tensor:
         """Which clip each frame belongs to, (F, 1)."""
         frames = len(nearest.frames) // len(self.tokens)
         return torch.arange(len(self.tokens), device=self.tokens.device).repeat_interleave(frames)[:, None]
+
+
+def find_shifted(height: int, width: int, patch: int) -> Tensor:
+    """Where the pixels of each token stand in a frame with margins of SHIFT, for each shift.
+
+    Args:
+        height: of the frame with its margins, in pixels; without them it divides by `patch`.
+        width: the same.
+        patch: side of a token's patch.
+
+    Returns:
+        Pixels counted row by row, int64 (tokens, pixels of a token, SHIFTS).
+    """
+    pixels = torch.arange(height * width).view(height, width)
+    inside = pixels[: height - 2 * SHIFT, : width - 2 * SHIFT]
+    first = rearrange(inside, "(h p) (w q) -> (h w) (p q) 1", p=patch, q=patch)
+    return first + pixels[: 2 * SHIFT + 1, : 2 * SHIFT + 1].flatten()
 
 
 def mirror(frames: Tensor) -> Tensor:
@@ -173,5 +192,6 @@ class Pointer(nn.Module):
             p=self.patch // BLOCKS,
             q=self.patch // BLOCKS,
         )
-        votes = rearrange(strength * chances, "f l y p x q s -> f (l y p x q) s")
-        return logits.float().scatter_add(-1, numbers, votes)
+        # Contiguous first: a product of two views has their order, and is copied value by value afterwards.
+        votes = rearrange(strength.contiguous() * chances.contiguous(), "f l y p x q s -> f (l y p x q) s")
+        return logits.float().scatter_add_(-1, numbers, votes)
