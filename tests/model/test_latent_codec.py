@@ -112,3 +112,8 @@ def test_damaged_files_are_named(autoencoder_folder: Path, tmp_path: Path, damag
 def test_no_autoencoder_is_an_error_not_a_download() -> None:
     with pytest.raises(BitpuppetError, match="--codec FOLDER"):
         BitrateControlledDiffusion(PAPER)
+
+
+def test_mirrored_latents_are_refused() -> None:
+    with pytest.raises(BitpuppetError, match="set mirrored to false"):
+        replace(PRESETS["heads"], mirrored=True)

@@ -112,6 +112,10 @@ class Preset:
             raise BitpuppetError(
                 f"preset {self.name}: latents have no palette, and the stem reads pixels; set head values, stem_width 0"
             )
+        if self.codec == "latent" and self.reference and self.mirrored:
+            raise BitpuppetError(
+                f"preset {self.name}: a mirrored latent is no latent of a mirrored frame; set mirrored to false"
+            )
         if self.reading == "frames" and (self.detail_frames or self.head == "palette" or self.clip_frames % 2):
             raise BitpuppetError(
                 f"preset {self.name}: reading frames needs detail_frames 0, head values and an even clip_frames; "
