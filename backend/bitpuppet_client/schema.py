@@ -52,12 +52,7 @@ def parse_header(data: bytes, where: str = "the header") -> dict[str, Any]:
     if len(data) > MAX_HEADER_BYTES:
         raise LimitError(f"{where} has {len(data)} bytes, the limit is {MAX_HEADER_BYTES}; send less in one message")
     try:
-        values = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_refuse_twins,
-            parse_constant=_refuse_constant,
-            parse_float=_read_finite,
-        )
+        values = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise ProtocolError(f"{where} is not JSON that can be read ({_tell(error)}); write plain JSON") from error
     if not isinstance(values, dict):
@@ -159,7 +154,10 @@ def check_text(name: str, value: object) -> None:
 
 def shorten(text: str, limit: int = MAX_TEXT_BYTES) -> str:
     """A text as one printable line of at most `limit` bytes of UTF-8, so that `check_text` lets it pass."""
-    line = "".join(c if c.isprintable() else " " for c in text[: limit * 2]).strip()
+    line = text[: limit * 2]
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else " " for c in line)
+    line = line.strip()
     data = line.encode()
     if len(data) <= limit and len(text) <= limit * 2:
         return line
@@ -203,7 +201,7 @@ def _read_scalar(hint: type, value: object, where: str) -> Any:
 
 
 def _write_value(value: Any) -> Any:
-    if type(value) in _TYPES:
+    if value is None or type(value) in _TYPES:
         return value
     if dataclasses.is_dataclass(value):
         return write_object(value)
@@ -262,6 +260,8 @@ def _read_finite(text: str) -> float:
     return value
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_refuse_twins, parse_constant=_refuse_constant, parse_float=_read_finite)
+"""Made once: that takes longer than reading a header."""
 _TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 

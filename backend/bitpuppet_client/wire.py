@@ -29,6 +29,7 @@ Buffer = bytes | bytearray | memoryview
 DTYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float32": np.dtype("<f4")}
 """What arrays may be made of, little-endian."""
 _MAX_SIDES = 4
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _KEYS = ("protocol", "type", "request", "body", "parts")
 
 
@@ -72,7 +73,7 @@ def encode(message: Message, request: int = 0) -> list[Buffer]:
         "body": message.to_body(),
         "parts": [write_object(spec) for spec in specs],
     }
-    data = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    data = _ENCODER.encode(header).encode()
     if len(data) > MAX_HEADER_BYTES:
         raise LimitError(f"the header has {len(data)} bytes, the limit is {MAX_HEADER_BYTES}; send less in one message")
     return [data, *payload]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from contextlib import nullcontext
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
+from bitpuppet.server import shelf
 from bitpuppet.server.clock import Clock
 from bitpuppet.server.files import RESULTS, JobFiles
 from bitpuppet.server.ledger import Ledger
@@ -101,6 +103,31 @@ def test_input_goes_with_the_end_of_the_job(ledger: Ledger) -> None:
     ledger.cancel(job)
     assert list_files(ledger) == []
     assert size > 0 and ledger.shelf.bytes == 0
+
+
+def test_input_is_in_memory_for_the_first_run_and_on_disk_for_all(ledger: Ledger) -> None:
+    job = ledger.live[submit(ledger)]
+    (path,) = ledger.settings.store.rglob("*.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    assert (ledger.load(job, previews=False).parts["motion"] == make_parts()["motion"]).all()
+    with pytest.raises(StoreError, match="damaged"):
+        ledger.load(job, previews=False)
+    path.write_bytes(whole)
+    assert (ledger.load(job, previews=False).parts["motion"] == make_parts()["motion"]).all()
+
+
+def test_memory_for_inputs_has_an_end(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = sum(array.nbytes for array in make_parts().values())
+    monkeypatch.setattr(shelf, "_MEMORY_BYTES", 2 * size)
+    jobs = [ledger.live[submit(ledger, seed)] for seed in range(3)]
+    ledger.cancel(jobs[1].id)
+    jobs.append(ledger.live[submit(ledger, 3)])
+    for path in ledger.settings.store.rglob("*.safetensors"):
+        path.unlink()
+    for job, is_in_memory in ((jobs[0], True), (jobs[2], False), (jobs[3], True)):
+        with nullcontext() if is_in_memory else pytest.raises(StoreError, match="cannot be read"):
+            ledger.load(job, previews=False)
 
 
 def test_jobs_that_ran_are_run_once_more(ledger: Ledger, clock: HandClock) -> None:

@@ -23,6 +23,9 @@ _QUEUE = 8
 """Messages that ZeroMQ holds for one connection, besides what the system's own buffers take."""
 _WAITING_BYTES = 1 << 20
 """Replies to one connection that wait for room in that queue, and one more, which may be large."""
+_COPIED_BYTES = 1 << 20
+"""Frames up to this size are copied to be sent. To lend them to ZeroMQ costs two wakings of another thread, more than
+copying these."""
 _RECEIVED = 64
 """Messages that ZeroMQ holds of one connection before it stops reading."""
 
@@ -56,11 +59,13 @@ class Channel:
         """When the last message came, by the steady clock."""
         self._rate, self._burst, self._most = rate, burst, peers
         self._peers: OrderedDict[bytes, _Peer] = OrderedDict()
+        self._clogged: set[bytes] = set()
+        """Those of the peers for which replies wait."""
 
     @property
     def is_clogged(self) -> bool:
         """Whether replies wait."""
-        return any(peer.waiting for peer in self._peers.values())
+        return bool(self._clogged)
 
     def count_peers(self, since: float) -> int:
         """Connections that were heard since a moment of the steady clock."""
@@ -69,6 +74,8 @@ class Channel:
     def receive(self, most: int) -> Iterator[tuple[bytes, list[Buffer]]]:
         """At most so many messages that have come: the connection, and the frames without it."""
         for _ in range(most):
+            if not has_message(self.socket):
+                return
             try:
                 first, *rest = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
@@ -105,6 +112,7 @@ class Channel:
         if known is None or known.waiting_bytes > _WAITING_BYTES:
             self.dropped += 1
             return
+        self._clogged.add(peer)
         known.waiting.append(frames)
         known.waiting_bytes += _count(frames)
 
@@ -117,10 +125,13 @@ class Channel:
     def flush(self) -> bool:
         """Send replies that wait, as far as there is room; whether there was any."""
         was_sent = False
-        for name, peer in self._peers.items():
+        for name in list(self._clogged):
+            peer = self._peers[name]
             while peer.waiting and self._send(name, peer.waiting[0]):
                 peer.waiting_bytes -= _count(peer.waiting.popleft())
                 was_sent = True
+            if not peer.waiting:
+                self._clogged.remove(name)
         return was_sent
 
     def close(self) -> None:
@@ -131,7 +142,7 @@ class Channel:
     def _send(self, peer: bytes, frames: Sequence[Buffer]) -> bool:
         """Whether there was room; also true when nobody is there any more, so that nothing waits for him."""
         try:
-            self.socket.send_multipart([peer, *frames], zmq.NOBLOCK, copy=False)
+            send_frames(self.socket, [peer, *frames], zmq.NOBLOCK)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:
@@ -146,8 +157,20 @@ class Channel:
             known = self._peers[peer] = _Peer(self._burst, now)
         self._peers.move_to_end(peer)
         while len(self._peers) > self._most:
-            self._peers.popitem(last=False)
+            gone, _ = self._peers.popitem(last=False)
+            self._clogged.discard(gone)
         return known
+
+
+def has_message(socket: zmq.Socket[bytes]) -> bool:
+    """Whether a message has come. To ask is much cheaper than the exception that tells of none."""
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+
+
+def send_frames(socket: zmq.Socket[bytes], frames: Sequence[Buffer], flags: int = 0) -> None:
+    """Send a message, whose large frames are lent and not copied. Raises zmq.Again as the socket does."""
+    is_large = max(memoryview(frame).nbytes for frame in frames) > _COPIED_BYTES
+    socket.send_multipart(frames, flags, copy=not is_large)
 
 
 def read_number(frames: Sequence[Buffer]) -> int:

@@ -173,12 +173,8 @@ class Desk:
         return Welcome(__version__, self._instance, models, self._kinds, self._ledger.settings.limits)
 
     def _submit(self, peer: bytes, submit: Submit, now: float) -> Accepted:
-        if submit.job not in self._ledger.live:
-            # A job that is known is answered whatever has changed since: it may have been accepted in other times.
-            known = self._ledger.find([submit.job])
-            if not known:
-                self._check_submit(submit)
-        job, known_before = self._ledger.submit(submit)
+        # A job that is known is answered whatever has changed since: it may have been accepted in other times.
+        job, known_before = self._ledger.submit(submit, self._check_submit)
         self._counters.submitted += not known_before
         if not job.is_final:
             for name in self._watchers.add(peer, [job.id], now, previews=submit.previews):

@@ -130,7 +130,9 @@ class JobFiles:
 
     def delete_run(self, job: str) -> None:
         """Remove a training's checkpoints, if there are any. What cannot be removed is left for `sweep_runs`."""
-        shutil.rmtree(self.find_run(job), ignore_errors=True)
+        run = self.find_run(job)
+        if run.is_dir():  # only trainings have one
+            shutil.rmtree(run, ignore_errors=True)
 
     def sweep_runs(self, known: Collection[str]) -> None:
         """Remove the checkpoints of jobs that are not known."""

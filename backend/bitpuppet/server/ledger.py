@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bitpuppet.server.clock import Clock
@@ -109,26 +109,24 @@ class Ledger:
             position = self._positions.get(job.id)
         return job.to_status(position=position, now=self.clock.steady())
 
-    def submit(self, submit: Submit) -> tuple[Job, bool]:
-        """Take a job; also whether it was here before.
+    def submit(self, submit: Submit, check: Callable[[Submit], None] = lambda _: None) -> tuple[Job, bool]:
+        """Take a job, which `check` may refuse where it was not here before; also whether it was.
 
         Raises:
             Refusal: another job has this id, too many wait, or the store is full.
         """
-        digest = wire.digest(submit)
         known = self.find([submit.job]).get(submit.job)
+        if known is None:
+            check(submit)
+        digest = wire.digest(submit)
         if known is not None:
             if known.digest != digest:
                 raise Refusal("conflict", "another job has this id already; make a new id for each job", job=submit.job)
             return known, True
         waiting = sum(job.state == "queued" for job in self.live.values())
         if waiting >= self.settings.limits.queued_jobs:
-            raise Refusal(
-                "busy",
-                f"{waiting} jobs wait already, that is the limit; wait until some are done",
-                job=submit.job,
-                retry_after=BUSY_SECONDS,
-            )
+            told = f"{waiting} jobs wait already, that is the limit; wait until some are done"
+            raise Refusal("busy", told, job=submit.job, retry_after=BUSY_SECONDS)
         if self.is_stuck:
             raise Refusal("store_full", self.problem or "the server's disk is full; make room on it", job=submit.job)
         sent = sum(array.nbytes for array in submit.parts.values())

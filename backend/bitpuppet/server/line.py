@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import zmq
 
+from bitpuppet.server.channel import has_message
 from bitpuppet.server.security import harden
 from bitpuppet_client import wire
 from bitpuppet_client.message import Message
@@ -90,7 +91,7 @@ class Line:
 
     def receive(self, *, wait: bool) -> Iterator[Message]:
         """What the broker says; `wait` for at least one message."""
-        while True:
+        while wait or has_message(self._socket):
             try:
                 frames = self._socket.recv_multipart(0 if wait else zmq.NOBLOCK)
             except zmq.Again:

@@ -12,6 +12,9 @@ from bitpuppet.server.settings import Settings
 from bitpuppet.server.store import Store, StoreError
 from bitpuppet_client.jobs import Array, Parts
 
+_MEMORY_BYTES = 32 << 20
+"""Inputs that are kept in memory, too: what runs soon need not be read again."""
+
 
 class Shelf:
     """Inputs and results of jobs, within the limits of the settings.
@@ -24,6 +27,9 @@ class Shelf:
         self._settings, self._store = settings, store
         self._files = JobFiles(settings.store, settings.reserve_bytes)
         self._held: dict[str, Parts] = {}
+        self._inputs: dict[str, Parts] = {}
+        """Those of the inputs that are in memory, too; who was submitted first runs first, so new ones find no room."""
+        self._inputs_bytes = 0
         self.bytes = store.count_bytes()
         """Of all files."""
 
@@ -50,9 +56,16 @@ class Shelf:
         """Write what a job needs. Raises StoreError."""
         job.input_bytes = self._files.write(INPUTS, job.id, parts)
         self.bytes += job.input_bytes
+        size = sum(array.nbytes for array in parts.values())
+        if self._inputs_bytes + size <= _MEMORY_BYTES:
+            self._inputs[job.id] = parts
+            self._inputs_bytes += size
 
     def read_input(self, job: Job) -> Mapping[str, Array]:
-        """What a job needs. Raises StoreError."""
+        """What a job needs, which leaves the memory then. Raises StoreError."""
+        parts = self._forget_input(job.id)
+        if parts is not None:
+            return parts
         return self._files.read(INPUTS, job.id) if job.input_bytes else {}
 
     def has_input(self, job: Job) -> bool:
@@ -62,6 +75,7 @@ class Shelf:
     def drop_input(self, job: str, size: int, *, delete: bool = True) -> None:
         """No longer count what a job needed, `size` bytes, and delete it, and what a training kept to go on."""
         self.bytes -= size
+        self._forget_input(job)
         if delete:
             self._files.delete(INPUTS, job)
             self._files.delete_run(job)
@@ -134,6 +148,13 @@ class Shelf:
         self._files.sweep(INPUTS, live.keys())
         self._files.sweep_runs(live.keys())
         self._files.sweep(RESULTS, self._store.list_results())
+
+    def _forget_input(self, job: str) -> Parts | None:
+        """Take an input out of the memory."""
+        parts = self._inputs.pop(job, None)
+        if parts is not None:
+            self._inputs_bytes -= sum(array.nbytes for array in parts.values())
+        return parts
 
     def _write_result(self, job: Job, parts: Parts) -> None:
         try:

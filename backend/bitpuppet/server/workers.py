@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import zmq
 
+from bitpuppet.server.channel import has_message, send_frames
 from bitpuppet.server.line import Orders
 from bitpuppet.server.logs import follow
 from bitpuppet.server.security import Gate, Keys, bind, guard
@@ -122,12 +123,12 @@ class WorkerHandle:
         """Tell the worker; what does not get through is found when the worker is."""
         if self.socket is not None:
             with contextlib.suppress(zmq.Again):
-                self.socket.send_multipart(wire.encode(message), zmq.NOBLOCK, copy=False)
+                send_frames(self.socket, wire.encode(message), zmq.NOBLOCK)
 
     def receive(self, most: int) -> list[Message]:
         """What the worker has told, at most so many messages. Raises ProtocolError for what no worker says."""
         messages: list[Message] = []
-        while self.socket is not None and len(messages) < most:
+        while self.socket is not None and len(messages) < most and has_message(self.socket):
             try:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
