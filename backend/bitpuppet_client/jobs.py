@@ -160,11 +160,14 @@ class DecodeParams:
 
     `content`, uint8 (N, H, W, 4), gives palette, frame size and pixel scale; `code`, float32 (K, width), saves
     encoding it again. With `code` alone the result's `frames` are on the model's canvas and have no palette lock.
+
+    For in-betweens, `tokens` are mixed with `second`, uint16 (T, groups), at `shares`, float32 (T,): 0 is `tokens`, 1
+    `second`. The result then has the mixed ones as its part `tokens`, beside `frames`.
     """
 
     kind: ClassVar[str] = "decode"
     needed: ClassVar[tuple[str, ...]] = ("tokens",)
-    optional: ClassVar[tuple[str, ...]] = ("content", "code", "palette")
+    optional: ClassVar[tuple[str, ...]] = ("content", "code", "palette", "second", "shares")
 
     model: str = DEFAULT_MODEL
     seed: int = 0
@@ -247,6 +250,7 @@ def check_parts(params: JobParams, parts: Parts) -> None:
             raise ParameterError("decode needs the part 'content' or 'code'; send one of them")
         elif params.palette_lock:
             raise ParameterError("palette_lock uses the colours of the part 'content'; send it, or turn the lock off")
+        _check_mixture(parts)
 
 
 def check_frames(name: str, array: Array) -> None:
@@ -269,6 +273,15 @@ def check_palette(name: str, array: Array) -> None:
     if array.dtype.name != "uint8" or array.ndim != 2 or array.shape[1] != 3:
         raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint8 (P, 3); convert it")
     _check_sides(name, array, (MAX_COLOURS, 3))
+
+
+def check_shares(name: str, array: Array) -> None:
+    """Raise ParameterError when an array is not float32 (T,) of 0 to 1, LimitError when it is too large."""
+    if array.dtype.name != "float32" or array.ndim != 1:
+        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be float32 (T,); convert it")
+    _check_sides(name, array, (MAX_FRAMES,))
+    if not (array.min() >= 0 and array.max() <= 1):  # so that NaN, too, is refused
+        raise ParameterError(f"the part {name!r} has numbers beyond 0 to 1; send shares of 'second'")
 
 
 def check_code(name: str, array: Array) -> None:
@@ -297,7 +310,7 @@ def check_results(kind: str, parts: Parts) -> None:
         if name not in parts:
             raise ParameterError(f"the result of {kind} has no part {name!r}; update the older of add-on and backend")
     for name, array in parts.items():
-        if name not in needed and not (kind == ExtendParams.kind and name in _VARIATIONS):
+        if name not in needed and name not in _MORE_RESULTS.get(kind, ()):
             raise ParameterError(f"the result of {kind} has the part {name!r}; update the older of add-on and backend")
         _FORMS.get(name, check_frames)(name, array)
 
@@ -311,6 +324,20 @@ def _check_drawing(params: RetargetParams | ExtendParams | DecodeParams) -> None
         raise ParameterError("pixels must be PixelParams; make them")
 
 
+def _check_mixture(parts: Parts) -> None:
+    """Raise ParameterError when `tokens`, `second` and `shares` do not go together."""
+    if ("second" in parts) != ("shares" in parts):
+        raise ParameterError("the parts 'second' and 'shares' say together what in-betweens are; send both, or neither")
+    if "second" not in parts:
+        return
+    tokens, second, shares = (parts[name] for name in ("tokens", "second", "shares"))
+    if second.shape != tokens.shape or len(shares) != len(tokens):
+        raise ParameterError(
+            f"'tokens' is {_describe(tokens)}, 'second' {_describe(second)} and 'shares' {_describe(shares)}; send a "
+            "pose and a share for each frame"
+        )
+
+
 def _check_sides(name: str, array: Array, limits: tuple[int, ...]) -> None:
     for side, limit in zip(array.shape, limits, strict=True):
         if not 1 <= side <= limit:
@@ -321,7 +348,13 @@ def _describe(array: Array) -> str:
     return f"{array.dtype.name} {tuple(array.shape)}"
 
 
-_FORMS = {"tokens": check_tokens, "code": check_code, "palette": check_palette}
+_FORMS = {
+    "tokens": check_tokens,
+    "second": check_tokens,
+    "shares": check_shares,
+    "code": check_code,
+    "palette": check_palette,
+}
 """How parts of these names look; all others are frames."""
 _RESULTS: Mapping[str, tuple[str, ...]] = {
     "retarget": ("frames",),
@@ -331,4 +364,8 @@ _RESULTS: Mapping[str, tuple[str, ...]] = {
     "decode": ("frames",),
     "train": (),
 }
-_VARIATIONS = tuple(f"frames_{number}" for number in range(2, MAX_VARIATIONS + 1))
+_MORE_RESULTS: Mapping[str, tuple[str, ...]] = {
+    "extend": tuple(f"frames_{number}" for number in range(2, MAX_VARIATIONS + 1)),
+    "decode": ("tokens",),
+}
+"""Parts that a result may have."""

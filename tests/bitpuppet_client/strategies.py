@@ -96,7 +96,12 @@ def submits(draw: st.DrawFn) -> messages.Submit:
     names += [name for name in params.optional if draw(FLAG) or (params.kind == "decode" and name == "content")]
     if "palette" in names and params.pixels.colours is not None:
         names.remove("palette")
+    both = {"second", "shares"} <= set(names)  # one alone says nothing
+    names = [name for name in names if both or name not in ("second", "shares")]
     parts = {name: draw(PART.get(name, frames())) for name in names}
+    if both:
+        parts["second"] = parts["tokens"][::-1].copy()
+        parts["shares"] = draw_array(draw, np.float32, len(parts["tokens"])) / np.float32(255)
     return messages.Submit(draw(JOB), params, parts, draw(st.integers(0, 9)), draw(FLAG))
 
 

@@ -15,9 +15,11 @@ from .fakes import make_frames
 
 CODE = np.ones((2, 3), np.float32)
 TOKENS = np.ones((2, 3), np.uint16)
+SHARES = np.array([0, 1], np.float32)
 
 
 PAIR = {"content": make_frames(), "motion": make_frames()}
+BETWEEN = {"tokens": TOKENS, "content": make_frames(), "second": TOKENS, "shares": SHARES}
 PALETTE = np.arange(12, dtype=np.uint8).reshape(4, 3)
 
 
@@ -101,6 +103,13 @@ def test_training_knows_names_and_no_frames() -> None:
         (jobs.DecodeParams(), {"tokens": TOKENS, "code": CODE}, "palette_lock"),
         (jobs.DecodeParams(), {"tokens": TOKENS.astype(np.uint8), "content": make_frames()}, "uint16"),
         (jobs.DecodeParams(palette_lock=False), {"tokens": TOKENS, "code": CODE.astype(np.float64)}, "float32"),
+        (jobs.DecodeParams(), BETWEEN | {"second": TOKENS[:1]}, "for each frame"),
+        (jobs.DecodeParams(), BETWEEN | {"shares": SHARES[:1]}, "for each frame"),
+        (jobs.DecodeParams(), BETWEEN | {"shares": SHARES[:, None]}, r"\(T,\)"),
+        (jobs.DecodeParams(), BETWEEN | {"shares": SHARES * 2}, "0 to 1"),
+        (jobs.DecodeParams(), BETWEEN | {"shares": SHARES * np.float32("nan")}, "0 to 1"),
+        (jobs.DecodeParams(), {"tokens": TOKENS, "content": make_frames(), "second": TOKENS}, "both, or neither"),
+        (jobs.DecodeParams(), {"tokens": TOKENS, "content": make_frames(), "shares": SHARES}, "both, or neither"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -113,6 +122,13 @@ def test_decode_takes_content_or_code_or_both() -> None:
     jobs.check_parts(jobs.DecodeParams(), {"tokens": TOKENS, "content": make_frames()})
     jobs.check_parts(jobs.DecodeParams(), {"tokens": TOKENS, "content": make_frames(), "code": CODE})
     jobs.check_parts(jobs.DecodeParams(palette_lock=False), {"tokens": TOKENS, "code": CODE})
+
+
+def test_in_betweens_are_asked_for_and_told() -> None:
+    jobs.check_parts(jobs.DecodeParams(), BETWEEN)
+    messages.Result(str(uuid4()), "decode", {}, {"frames": make_frames(), "tokens": TOKENS})
+    with pytest.raises(ParameterError, match="tokens"):
+        messages.Result(str(uuid4()), "retarget", {}, {"frames": make_frames(), "tokens": TOKENS})
 
 
 def test_results_that_would_be_too_large_are_refused_before_the_work() -> None:

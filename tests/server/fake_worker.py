@@ -105,6 +105,11 @@ class FakeEngine:
     def encode_motion(self, motion: Frames) -> NDArray[np.int64]:
         return np.repeat(motion.max(axis=(1, 2, 3)).astype(np.int64)[:, None] % 8, 4, axis=1)
 
+    def mix_tokens(
+        self, first: NDArray[np.int64], second: NDArray[np.int64], shares: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        return np.where(shares[:, None] < 0.5, first, second)
+
     def count_bits(self, tokens: NDArray[np.int64]) -> float:
         return 3.25
 

@@ -172,6 +172,22 @@ def test_decode_of_tokens_is_the_retarget(model: Loaded, parts: Parts) -> None:
     assert decoded.report["bits_per_frame"] == direct.report["bits_per_frame"]
 
 
+def test_in_betweens_are_the_engines_mixtures(model: Loaded, parts: Parts) -> None:
+    tokens = run(model, TokensParams(), {"motion": parts["motion"]})[0].parts["tokens"]
+    second, shares = tokens[::-1].copy(), np.array([0, 1, 0.25, 0.5], np.float32)
+    sent = {"tokens": tokens, "second": second, "shares": shares, "content": parts["content"]}
+    done, _ = run(model, DecodeParams(seed=3, steps=2), sent)
+    wanted = model.engine.mix_tokens(tokens.astype(np.int64), second.astype(np.int64), shares)
+    np.testing.assert_array_equal(done.parts["tokens"], wanted)
+    np.testing.assert_array_equal(wanted[:2], [tokens[0], second[1]])
+    plain = {"tokens": done.parts["tokens"], "content": parts["content"]}
+    alone, _ = run(model, DecodeParams(seed=3, steps=2), plain)
+    np.testing.assert_array_equal(done.parts["frames"], alone.parts["frames"])
+    assert set(alone.parts) == {"frames"}, "nothing was mixed"
+    with pytest.raises(BitpuppetError, match="second: of this model"):
+        run(model, DecodeParams(), sent | {"second": np.full_like(second, 60_000)})
+
+
 def test_encode(model: Loaded, parts: Parts) -> None:
     done, _ = run(model, EncodeParams(), {"content": parts["content"]})
     assert done.parts["code"].shape == (model.engine.preset.content_tokens, model.engine.preset.width)

@@ -68,6 +68,12 @@ class TaskEngine(Protocol):
         """Motion tokens of frames."""
         ...
 
+    def mix_tokens(
+        self, first: NDArray[np.int64], second: NDArray[np.int64], shares: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        """Motion tokens in between."""
+        ...
+
     def count_bits(self, tokens: NDArray[np.int64]) -> float:
         """Code length in bits per frame."""
         ...

@@ -167,12 +167,9 @@ def _decode(model: Loaded, params: DecodeParams, parts: Parts, watch: Watch) -> 
             "a character is more than its content tokens here: colours and details count, too; send the part content, "
             "and no code",
         )
-    engine, tokens = model.engine, parts["tokens"].astype(np.int64)
-    groups, codewords = engine.preset.groups, engine.preset.codewords
-    if tokens.shape[1] != groups or tokens.max() >= codewords:
-        raise BitpuppetError(
-            f"tokens: of this model they have {groups} groups of 0 to {codewords - 1}; read them with this model"
-        )
+    engine, tokens = model.engine, _take_tokens(model, parts, "tokens")
+    if "second" in parts:
+        tokens = engine.mix_tokens(tokens, _take_tokens(model, parts, "second"), parts["shares"])
     content, anchor, scale = place_frames(parts["content"], engine.preset.canvas, "content")
     try:
         palette = collect_palette(content)
@@ -182,7 +179,19 @@ def _decode(model: Loaded, params: DecodeParams, parts: Parts, watch: Watch) -> 
     prepared = Prepared(content, content[:0], palette, anchor, scale, None, steps=pixels)
     callback = _make_callback(prepared, watch)
     drawn = engine.draw(content, tokens, seed=params.seed, steps=params.steps, callback=callback)
-    return _finish_retarget(model, params, prepared, drawn, engine.count_bits(tokens))
+    done = _finish_retarget(model, params, prepared, drawn, engine.count_bits(tokens))
+    return replace(done, parts={**done.parts, "tokens": tokens.astype(np.uint16)}) if "second" in parts else done
+
+
+def _take_tokens(model: Loaded, parts: Parts, name: str) -> NDArray[np.int64]:
+    """A part with motion tokens (T, groups). Raises BitpuppetError when they are not this model's."""
+    tokens = parts[name].astype(np.int64)
+    groups, codewords = model.engine.preset.groups, model.engine.preset.codewords
+    if tokens.shape[1] != groups or tokens.max() >= codewords:
+        raise BitpuppetError(
+            f"{name}: of this model they have {groups} groups of 0 to {codewords - 1}; read them with this model"
+        )
+    return tokens
 
 
 def _extend(model: Loaded, params: ExtendParams, parts: Parts, watch: Watch) -> Done:
