@@ -86,7 +86,11 @@ def read_fields(kind: type, values: object, where: str) -> dict[str, Any]:
 def write_object(value: Any) -> dict[str, Any]:
     """Make a JSON object of a dataclass: the inverse of `read_object`."""
     kind: type = type(value)
-    return {name: _write_value(getattr(value, name)) for name in _list_fields(kind)}
+    written = {}
+    for name in _list_fields(kind):
+        item = getattr(value, name)
+        written[name] = item if item is None or type(item) in _TYPES else _write_value(item)
+    return written
 
 
 def check_keys(values: Mapping[str, Any], wanted: Collection[str], where: str) -> None:
@@ -102,7 +106,7 @@ def check_keys(values: Mapping[str, Any], wanted: Collection[str], where: str) -
 
 def check_whole(name: str, value: object, low: int, high: int, *, optional: bool = False) -> None:
     """Raise ParameterError when a value is no whole number from `low` to `high`."""
-    if value is None and optional:
+    if (type(value) is int and low <= value <= high) or (value is None and optional):
         return
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         told = shorten(str(value), 40) if isinstance(value, int) else f"a {type(value).__name__}"
@@ -193,11 +197,11 @@ def _read_list(read: _Reader, value: object, where: str) -> tuple[Any, ...]:
 
 
 def _read_scalar(hint: type, value: object, where: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and type(value) is int:
         return float(_check_size(value, where))
     if type(value) is not hint:
         raise ProtocolError(f"{where} is {_name_type(value)}, it must be {_TYPES[hint]}; {_UPDATE}")
-    return _check_size(value, where) if isinstance(value, int) else value
+    return _check_size(value, where) if type(value) is int else value
 
 
 def _write_value(value: Any) -> Any:

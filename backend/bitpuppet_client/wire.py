@@ -28,6 +28,7 @@ Buffer = bytes | bytearray | memoryview
 
 DTYPES: Mapping[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float32": np.dtype("<f4")}
 """What arrays may be made of, little-endian."""
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _MAX_SIDES = 4
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _KEYS = ("protocol", "type", "request", "body", "parts")
@@ -59,11 +60,12 @@ def encode(message: Message, request: int = 0) -> list[Buffer]:
     specs, payload = [], []
     for name, array in parts.items():
         check_name("the part's name", name)
-        if array.dtype.name not in DTYPES or not 1 <= array.ndim <= _MAX_SIDES or not array.size:
+        dtype = name_dtype(array)
+        if dtype not in DTYPES or not 1 <= array.ndim <= _MAX_SIDES or not array.size:
             raise ProtocolError(
                 f"the part {name!r} is {array.dtype} {array.shape}; send uint8, uint16 or float32 of 1 to 4 sides"
             )
-        specs.append(_PartSpec(name, array.dtype.name, array.shape))
+        specs.append(_PartSpec(name, dtype, array.shape))
         payload.append(_list_bytes(array))
     _check_amount(payload)
     header = {
@@ -143,7 +145,7 @@ def digest(submit: Submit) -> str:
     facts = {
         "kind": submit.params.kind,
         "params": write_object(submit.params),
-        "parts": [[name, array.dtype.name, list(array.shape)] for name, array in parts],
+        "parts": [[name, name_dtype(array), list(array.shape)] for name, array in parts],
     }
     state = hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode())
     for _, array in parts:
@@ -209,9 +211,14 @@ def _read_part(spec: _PartSpec, data: memoryview) -> Array:
     return array
 
 
+def name_dtype(array: Array) -> str:
+    """`array.dtype.name`, which numpy would make anew each time."""
+    return _NAMES.get(array.dtype) or array.dtype.name
+
+
 def _list_bytes(array: Array) -> memoryview:
     """An array's bytes in C order, little-endian; not copied where they lie so already."""
-    return np.ascontiguousarray(array, DTYPES[array.dtype.name]).reshape(-1).view(np.uint8).data
+    return np.ascontiguousarray(array, DTYPES[name_dtype(array)]).reshape(-1).view(np.uint8).data
 
 
 def _check_amount(payload: Sequence[memoryview]) -> None:

@@ -85,6 +85,7 @@ class Broker:
         )
         self._told: dict[str, tuple[str, float]] = {}
         """Which state of unfinished jobs watchers were told last, and when by the steady clock."""
+        self._poller = zmq.Poller()
         self._finish = False
         self._pause = _CLOGGED_MS[0]
         self._stop_at: float | None = None
@@ -145,9 +146,7 @@ class Broker:
 
     def _wait(self) -> None:
         """Sleep until a message comes or something is due."""
-        poller = zmq.Poller()
-        for socket in self._list_sockets():
-            poller.register(socket, zmq.POLLIN)
+        self._watch_sockets()
         timeout = _IDLE_MS if self._stop_at is None else _STOPPING_MS
         if self._ledger.changed:
             timeout = min(timeout, _STEP_MS)
@@ -156,13 +155,18 @@ class Broker:
             self._pause = shortest
         if any(channel.is_clogged for channel in self._channels.values()):
             timeout = self._pause = min(self._pause * 2, longest)
-        if self._wakeup in dict(poller.poll(timeout)):
+        if self._wakeup in dict(self._poller.poll(timeout)):
             self._wakeup.recv()
 
-    def _list_sockets(self) -> list[zmq.Socket[bytes]]:
+    def _watch_sockets(self) -> None:
+        """Have the poller look at what is open now: workers come and go."""
         channels = [channel.socket for channel in self._channels.values()]
         workers = [worker.socket for worker in (*self._workers, self._trainer) if worker.socket is not None]
-        return [self._wakeup, *channels, *workers]
+        sockets = [self._wakeup, *channels, *workers]
+        if [id(socket) for socket, _ in self._poller.sockets] != [id(socket) for socket in sockets]:
+            self._poller = zmq.Poller()  # the old one kept its sockets, so no number was used again
+            for socket in sockets:
+                self._poller.register(socket, zmq.POLLIN)
 
     def _serve(self, name: str, now: float) -> None:
         """Answer what has come on a channel."""

@@ -26,6 +26,8 @@ _WAITING_BYTES = 1 << 20
 _COPIED_BYTES = 1 << 20
 """Frames up to this size are copied to be sent. To lend them to ZeroMQ costs two wakings of another thread, more than
 copying these."""
+_READABLE = int(zmq.POLLIN)
+"""As a plain number: what pyzmq's flags make of `&` takes longer than to ask for the state."""
 _RECEIVED = 64
 """Messages that ZeroMQ holds of one connection before it stops reading."""
 
@@ -164,7 +166,7 @@ class Channel:
 
 def has_message(socket: zmq.Socket[bytes]) -> bool:
     """Whether a message has come. To ask is much cheaper than the exception that tells of none."""
-    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & _READABLE)
 
 
 def send_frames(socket: zmq.Socket[bytes], frames: Sequence[Buffer], flags: int = 0) -> None:

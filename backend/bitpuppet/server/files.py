@@ -38,6 +38,7 @@ class JobFiles:
             StoreError: they cannot be made or written to.
         """
         self.folder = folder
+        self._rooms = {name: folder / name for name in (INPUTS, RESULTS)}
         self.reserve_bytes = reserve_bytes
         try:
             for name in (INPUTS, RESULTS, RUNS):
@@ -78,7 +79,7 @@ class JobFiles:
         if not parts:
             return 0
         path = self._find(room, job)
-        partial = path.with_name(f".{path.name}.partial")
+        partial = self._rooms[room] / f".{job}{_SUFFIX}.partial"
         data = save({name: np.ascontiguousarray(array) for name, array in parts.items()})
         try:
             partial.write_bytes(data)
@@ -142,4 +143,4 @@ class JobFiles:
 
     def _find(self, room: str, job: str) -> Path:
         check_job(job)
-        return self.folder / room / f"{job}{_SUFFIX}"
+        return self._rooms[room] / f"{job}{_SUFFIX}"

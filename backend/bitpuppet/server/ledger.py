@@ -50,6 +50,7 @@ class Ledger:
         self.problem: str | None = None
         """Why the store refuses to take more, if it does."""
         self._unsaved: dict[str, Job] = {}
+        self._queue: list[Job] | None = None
         self._positions: Mapping[str, int] | None = None
         self._recover()
 
@@ -65,7 +66,9 @@ class Ledger:
 
     def list_queued(self) -> list[Job]:
         """Waiting jobs in the order in which they will run."""
-        return order_jobs(self.live.values())
+        if self._queue is None:
+            self._queue = order_jobs(self.live.values())
+        return self._queue
 
     @property
     def is_busy(self) -> bool:
@@ -151,7 +154,7 @@ class Ledger:
             self._tell(error)
             raise Refusal("store_full", error.told, job=job.id) from error
         self.live[job.id] = job
-        self._positions = None  # the reply tells of it, and nobody else knows of it yet
+        self._queue = self._positions = None  # the reply tells of it, and nobody else knows of it yet
         return job, False
 
     def load(self, job: Job, *, previews: bool) -> Submit:
@@ -381,7 +384,7 @@ class Ledger:
 
     def _note(self, job: Job) -> None:
         self.changed[job.id] = job
-        self._positions = None
+        self._queue = self._positions = None
 
     def _save(self, job: Job) -> None:
         try:

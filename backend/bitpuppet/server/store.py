@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from bitpuppet.errors import BitpuppetError
@@ -55,8 +56,10 @@ CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (ended);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value REAL NOT NULL);
 """
 _WRITTEN = tuple(name for name in STORED if name != "sequence")
-_INSERT = f"INSERT INTO jobs ({', '.join(_WRITTEN)}) VALUES ({', '.join(':' + name for name in _WRITTEN)})"
-_UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in _WRITTEN if name != 'id')} WHERE id = :id"
+_CHANGED = tuple(name for name in _WRITTEN if name != "id")
+_INSERT = f"INSERT INTO jobs ({', '.join(_WRITTEN)}) VALUES ({', '.join('?' * len(_WRITTEN))})"
+_UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _CHANGED)} WHERE id = ?"
+_list_new, _list_changed = attrgetter(*_WRITTEN), attrgetter(*_CHANGED, "id")
 _SELECT = f"SELECT {', '.join(STORED)} FROM jobs"
 _FINAL = ", ".join(f"'{state}'" for state in FINAL_STATES)
 
@@ -124,14 +127,14 @@ class Store:
     def insert(self, job: Job) -> None:
         """Write a new job and give it its `sequence`. Raises StoreError."""
         try:
-            job.sequence = self._connection.execute(_INSERT, _list_values(job)).lastrowid or 0
+            job.sequence = self._connection.execute(_INSERT, _list_new(job)).lastrowid or 0
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
     def update(self, job: Job) -> None:
         """Write what changed of a job. Raises StoreError."""
         try:
-            self._connection.execute(_UPDATE, _list_values(job))
+            self._connection.execute(_UPDATE, _list_changed(job))
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
@@ -252,7 +255,3 @@ class StoreClock:
             with contextlib.suppress(StoreError):  # a clock that stands still keeps results for longer, and no worse
                 self._store.write_fact("seconds", self.read(now))
                 self._written = self.read(now) + _LEASE_SECONDS
-
-
-def _list_values(job: Job) -> dict[str, object]:
-    return {name: getattr(job, name) for name in _WRITTEN}
