@@ -169,7 +169,7 @@ def test_retarget_by_a_server(shared: Backend, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
     report = json.loads(ran.stdout)
     assert (report["frames"], report["frame"], report["motion_frame"]) == (3, "48x48", "32x32")
-    assert (report["seed"], report["steps"], report["device"], report["model"]) == (5, 1, "cpu", "sprite64")
+    assert (report["seed"], report["steps"], report["device"], report["model"]) == (5, 4, "cpu", "sprite64")
     assert set(report["seconds"]) == {"reading", "model", "server", "saving"}
     np.testing.assert_array_equal(read_clip(job.out, (48, 48)).frames, frames)
 

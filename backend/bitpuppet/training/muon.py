@@ -27,7 +27,7 @@ RMS = 0.2
 
 
 class Muon(Optimizer):
-    """Momentum whose every update is a nearly orthogonal matrix, with decoupled weight decay and Nesterov's look ahead."""
+    """Momentum whose every update is nearly orthogonal, with Nesterov's look ahead and decoupled weight decay."""
 
     def __init__(self, matrices: Iterable[Tensor], *, lr: float, weight_decay: float) -> None:
         """Train matrices.
