@@ -72,7 +72,7 @@ def finish_strips(
     Raises:
         ArtError: locked and drawn frames do not go together.
     """
-    names = ["frames", *(f"frames_{number}" for number in range(2, len(parts) + 1))]
+    names = sorted((name for name in parts if name.startswith("frames")), key=lambda name: (len(name), name))
     return [_finish(record, parts[name], report, strip) for name in names]
 
 
@@ -101,15 +101,48 @@ def pack_strip(frames: Frames) -> Strip:
 def make_plan(record: JobRecord) -> Plan:
     """What the frames of an edited strip show."""
     locked = set(record.locked)
-    return Plan(record.poses, tuple(number in locked for number in range(len(record.poses))))
+    marks = tuple(number in locked for number in range(len(record.poses)))
+    return Plan(record.poses, marks, record.seconds, record.percents)
 
 
-def choose_tokens(tokens: NDArray[np.integer[Any]], plan: Plan) -> NDArray[np.uint16]:
-    """The rows (drawn poses, groups) of a motion's tokens that are to be drawn, as the backend takes them.
+def choose_tokens(tokens: NDArray[np.integer[Any]], plan: Plan) -> dict[str, NDArray[Any]]:
+    """The motion that is to be drawn, as the backend takes it: a row (groups) for each drawn pose.
+
+    Returns:
+        `tokens`; with in-betweens also `second` and `shares`.
 
     Raises:
         ArtError: the motion has fewer poses than the plan names.
     """
-    if max(plan.drawn, default=0) >= len(tokens):
+    if max((max(one.pose, one.second) for one in plan.drawn), default=0) >= len(tokens):
         raise ArtError(f"The motion has {len(tokens)} poses, the keys name more; put it on the timeline again")
-    return np.ascontiguousarray(tokens[list(plan.drawn)], dtype=np.uint16)
+    parts: dict[str, NDArray[Any]] = {"tokens": _take_rows(tokens, [one.pose for one in plan.drawn])}
+    if any(one.percent for one in plan.drawn):
+        parts["second"] = _take_rows(tokens, [one.second for one in plan.drawn])
+        parts["shares"] = np.array([one.percent / 100 for one in plan.drawn], dtype=np.float32)
+    return parts
+
+
+def find_tokens(
+    tokens: NDArray[np.integer[Any]], plan: Plan, mixed: NDArray[np.integer[Any]] | None
+) -> NDArray[np.uint16] | None:
+    """The tokens (frames, groups) of an edited strip, or None where they are not known.
+
+    Args:
+        tokens: of the motion that it was made from, (poses, groups).
+        plan: what its frames show.
+        mixed: what the backend made of in-betweens, a row for each of `plan.drawn`; None where there is none.
+    """
+    if max(plan.poses, default=0) >= len(tokens) or (mixed is None and any(plan.percents)):
+        return None
+    found = _take_rows(tokens, list(plan.poses))
+    if mixed is not None:
+        places = {one: number for number, one in enumerate(plan.drawn)}
+        for number, one in enumerate(plan.shown):
+            if one.percent:
+                found[number] = mixed[places[one]]
+    return found
+
+
+def _take_rows(tokens: NDArray[np.integer[Any]], rows: list[int]) -> NDArray[np.uint16]:
+    return np.ascontiguousarray(tokens[rows], dtype=np.uint16)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import results
-from .asks import choose_tokens, make_plan, pack_strip
+from .asks import choose_tokens, find_tokens, make_plan, pack_strip
 from .core.errors import ArtError
 from .core.poses import Key, assemble, lay_out, read_plan
 from .core.records import JobRecord, read_record
@@ -29,6 +29,8 @@ STEP = "bitpuppet_step"
 PATH = f'["{POSE}"]'
 LOCKED = "EXTREME"
 """Blender's own key type, set with R in the Dope Sheet, shown in another colour."""
+BETWEEN = "BREAKDOWN"
+"""The key type that animators use for what leads from one pose to the next."""
 
 
 def put_on_timeline(
@@ -87,8 +89,45 @@ def read_keys(holder: bpy.types.Object) -> tuple[list[Key], float | None]:
         points = sorted(curve.keyframe_points, key=lambda point: point.co.x)
         if len(points) > 1 and any(modifier.type == "CYCLES" for modifier in curve.modifiers):
             end = float(points.pop().co.x)
-        keys += [Key(float(point.co.x), round(point.co.y), point.type == LOCKED) for point in points]
+        keys += [
+            Key(float(point.co.x), round(point.co.y), point.type == LOCKED, point.type == BETWEEN) for point in points
+        ]
     return keys, end
+
+
+def add_between(holder: bpy.types.Object, time: float) -> float:
+    """Key an in-between near a scene frame; until it is drawn the pose before it is shown there.
+
+    A strip has a frame every so many scene frames, and only there an in-between can be seen: it takes the nearest of
+    those without a key, or comes after the key there, and all later keys make room.
+
+    Returns:
+        The scene frame of the new key.
+
+    Raises:
+        ArtError: there is no pose before or after it.
+    """
+    keys, end = read_keys(holder)
+    step = max(1, int(holder.get(STEP, 1)))
+    first = min((key.time for key in keys), default=0.0)
+    place = first + step * round((time - first) / step)
+    before = [key for key in keys if key.time <= place]
+    if not before or max(end or first, *(key.time for key in keys)) <= place:
+        raise ArtError(f"No two keys lie around frame {time:g}; go to a frame between two keys")
+    if any(key.time == place for key in keys):
+        later = [point for curve in list_curves(holder) for point in curve.keyframe_points if point.co.x > place]
+        if min(point.co.x for point in later) <= place + step:
+            for point in later:
+                point.co.x += step
+        place += step
+    holder[POSE] = max(before, key=lambda key: key.time).pose
+    holder.keyframe_insert(PATH, frame=place)
+    for curve in list_curves(holder):
+        for point in curve.keyframe_points:
+            if point.co.x == place:
+                point.type, point.interpolation = BETWEEN, "CONSTANT"
+        curve.update()
+    return place
 
 
 def redecode(scene: bpy.types.Scene, holder: bpy.types.Object) -> str | None:
@@ -117,6 +156,8 @@ def redecode(scene: bpy.types.Scene, holder: bpy.types.Object) -> str | None:
         target="" if record.target == image.name else record.target,  # its frames are still needed
         poses=plan.poses,
         locked=tuple(number for number, locked in enumerate(plan.locked) if locked),
+        seconds=plan.seconds,
+        percents=plan.percents,
         motion=replace(record.motion, image=image.name),
     )
     if source is not None:
@@ -146,18 +187,25 @@ def start_decode(scene: bpy.types.Scene, record: JobRecord) -> str:
         return start(scene, replace(record, kind="tokens"), {"motion": motion})
     content = read_cut(record.source)
     parts: dict[str, NDArray[Any]] = {
-        "tokens": choose_tokens(tokens, make_plan(record)),
+        **choose_tokens(tokens, make_plan(record)),
         "content": strip if content is None else content,
     }
     return start(scene, record, parts)
 
 
-def keep_plan_tokens(image: bpy.types.Image, record: JobRecord) -> None:
-    """Tell an edited strip its own tokens, so that it can be edited again without reading them from its pixels."""
+def keep_plan_tokens(image: bpy.types.Image, record: JobRecord, mixed: NDArray[np.uint16] | None = None) -> None:
+    """Tell an edited strip its own tokens, so that it can be edited again without reading them from its pixels.
+
+    Args:
+        image: the edited strip.
+        record: how it was made.
+        mixed: the tokens that the backend told with it, where there are in-betweens.
+    """
     origin = bpy.data.images.get(record.strip)
     tokens = results.read_tokens(origin) if origin is not None else None
-    if tokens is not None and max(record.poses, default=0) < len(tokens):
-        results.keep_tokens(image, tokens[list(record.poses)])
+    found = None if tokens is None else find_tokens(tokens, make_plan(record), mixed)
+    if found is not None:
+        results.keep_tokens(image, found)
 
 
 def _store_at_once(scene: bpy.types.Scene, record: JobRecord, frames: NDArray[np.uint8]) -> None:

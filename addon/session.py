@@ -178,11 +178,17 @@ def _take_result(job: str, parts: Mapping[str, NDArray[Any]], report: Mapping[st
     _set(job, {"state": "storing"})
     session.storing.add(job)
     # Coding a PNG takes longer than a tick may.
-    current().link.run(partial(finish_strips, record, parts, report, strip), partial(_store, job, record, dict(report)))
+    store = partial(_store, job, record, dict(report), parts.get("tokens"))
+    current().link.run(partial(finish_strips, record, parts, report, strip), store)
 
 
 def _store(
-    job: str, record: JobRecord, report: dict[str, Any], strips: list[Strip] | None, error: BaseException | None
+    job: str,
+    record: JobRecord,
+    report: dict[str, Any],
+    mixed: NDArray[np.uint16] | None,
+    strips: list[Strip] | None,
+    error: BaseException | None,
 ) -> None:
     session = get_session()
     if job not in session.storing:
@@ -207,7 +213,7 @@ def _store(
     if record.kind == "decode":
         from .decoding import keep_plan_tokens  # late: see above
 
-        keep_plan_tokens(images[0], record)
+        keep_plan_tokens(images[0], record, mixed)
     settings = scene.bitpuppet.settings
     if settings.reuse and settings.output is None:
         settings.output = images[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,18 @@ class Key:
     """Number of the pose, from 0: a frame of the strip that the motion comes from."""
     locked: bool = False
     """Whether the frames that show it stay as they are, pixel by pixel."""
+    between: bool = False
+    """Whether it shows what lies between the poses around it, instead of its own."""
+
+
+class Shown(NamedTuple):
+    """What a frame shows: a pose, or an in-between of two."""
+
+    pose: int
+    second: int
+    """The pose that it goes to; `pose` itself where it is no in-between."""
+    percent: int
+    """How far it is on its way to the second, 0 to 99."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +49,21 @@ class Plan:
     """The pose of each frame."""
     locked: tuple[bool, ...]
     """Whether the frame is taken from the strip as it is."""
+    seconds: tuple[int, ...] = ()
+    """The pose that each frame goes to; empty where there is no in-between."""
+    percents: tuple[int, ...] = ()
+    """How far it is on its way there, 0 to 99; empty where there is no in-between."""
 
     @property
-    def drawn(self) -> tuple[int, ...]:
-        """Poses to draw, each once, in the order of their first appearance: a held pose is one picture."""
-        return tuple(dict.fromkeys(pose for pose, locked in zip(self.poses, self.locked, strict=True) if not locked))
+    def shown(self) -> tuple[Shown, ...]:
+        """What each frame shows."""
+        percents = self.percents or (0,) * len(self.poses)
+        return tuple(map(Shown, self.poses, self.seconds or self.poses, percents))
+
+    @property
+    def drawn(self) -> tuple[Shown, ...]:
+        """What is to be drawn, each once, in the order of first appearance: a held pose is one picture."""
+        return tuple(dict.fromkeys(one for one, locked in zip(self.shown, self.locked, strict=True) if not locked))
 
 
 def lay_out(count: int, start: int, step: int) -> list[Key]:
@@ -52,7 +75,8 @@ def read_plan(keys: Sequence[Key], count: int, step: int, end: float | None = No
     """What the keys show, sampled every `step` scene frames from the first key on.
 
     Moved keys hold their neighbours longer, deleted ones leave their place to the pose before, and the order of times
-    is the order of poses. A key that lies between two samples shows at the later one, unless another follows before.
+    is the order of poses. A key that lies between two samples shows at the later one, unless another follows before. An
+    in-between is as far on its way from the pose before it to the one after it as its key is in time.
 
     Args:
         keys: in any order.
@@ -61,7 +85,8 @@ def read_plan(keys: Sequence[Key], count: int, step: int, end: float | None = No
         end: time at which the last pose ends; None for `step` after its key.
 
     Raises:
-        ArtError: there is no key, a key names no pose, or the strip would be too long.
+        ArtError: there is no key, a key names no pose, an in-between has no pose before or after it, or the strip
+            would be too long.
     """
     if not keys:
         raise ArtError(
@@ -79,14 +104,32 @@ def read_plan(keys: Sequence[Key], count: int, step: int, end: float | None = No
     length = max(math.ceil((last - start) / step - _EPSILON) + 1, math.ceil(((end or last) - start) / step - _EPSILON))
     if length > MAX_FRAMES:
         raise ArtError(f"The keys span {length} frames, at most {MAX_FRAMES}; move them together or raise Step")
-    poses, locked, place = [], [], 0
+    shown, locked, place = [], [], 0
     for number in range(length):
         now = start + number * step
         while place + 1 < len(ordered) and ordered[place + 1].time <= now + _EPSILON:
             place += 1
-        poses.append(ordered[place].pose)
-        locked.append(ordered[place].locked)
-    return Plan(tuple(poses), tuple(locked))
+        key = ordered[place]
+        shown.append(_read_between(ordered, place, end) if key.between else Shown(key.pose, key.pose, 0))
+        locked.append(key.locked and not key.between)
+    poses, seconds, percents = (tuple(part) for part in zip(*shown, strict=True))
+    return Plan(poses, tuple(locked), seconds, percents) if any(percents) else Plan(poses, tuple(locked))
+
+
+def _read_between(ordered: Sequence[Key], place: int, end: float | None) -> Shown:
+    """What an in-between shows; after the last pose of a repeated Action comes its first one."""
+    key = ordered[place]
+    before = next((one for one in reversed(ordered[:place]) if not one.between), None)
+    after = next((one for one in ordered[place + 1 :] if not one.between), None)
+    if after is None and end is not None and not ordered[0].between and end > key.time:
+        after = Key(end, ordered[0].pose)
+    if before is None or after is None or not before.time < key.time < after.time:
+        raise ArtError(
+            f"The in-between at frame {key.time:g} needs a pose before it and one after it; move its key, or press R "
+            "in the Dope Sheet to make it a Keyframe"
+        )
+    share = (key.time - before.time) / (after.time - before.time)
+    return Shown(before.pose, after.pose, min(99, max(1, round(100 * share))))
 
 
 def assemble(plan: Plan, strip: NDArray[np.uint8], drawn: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
@@ -111,6 +154,6 @@ def assemble(plan: Plan, strip: NDArray[np.uint8], drawn: NDArray[np.uint8] | No
                 f"{frames.shape[1]}; unlock them, or use the character that the strip was made with"
             )
         strip = np.zeros((len(strip), *frames.shape[1:]), dtype=np.uint8)
-    places = {pose: number for number, pose in enumerate(wanted)}
-    pairs = zip(plan.poses, plan.locked, strict=True)
-    return np.stack([strip[pose] if locked else frames[places[pose]] for pose, locked in pairs])
+    places = {one: number for number, one in enumerate(wanted)}
+    pairs = zip(plan.shown, plan.locked, strict=True)
+    return np.stack([strip[one.pose] if locked else frames[places[one]] for one, locked in pairs])

@@ -51,6 +51,10 @@ class JobRecord:
     """The pose of each frame of the new strip, for `decode`."""
     locked: tuple[int, ...] = ()
     """Frames of the new strip that are taken from `strip`, for `decode`."""
+    seconds: tuple[int, ...] = ()
+    """As `poses.Plan` has them, for `decode`."""
+    percents: tuple[int, ...] = ()
+    """As `poses.Plan` has them, for `decode`."""
 
     def to_text(self) -> str:
         """As JSON."""

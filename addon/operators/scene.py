@@ -110,6 +110,24 @@ class LockPoses(Guarded, bpy.types.Operator):
             raise ArtError("No key is selected; select keys in the Dope Sheet")
 
 
+class AddBetween(Guarded, bpy.types.Operator):
+    """Add an in-between after the current pose, as a Breakdown key; Re-decode draws it from the poses around it"""
+
+    bl_idname = "bitpuppet.add_in_between"
+    bl_label = "In-between"
+    bl_options = UNDOABLE
+
+    @classmethod
+    def poll(cls, context):
+        """Whether the active object has a motion."""
+        return poll_motion(cls, context)
+
+    def act(self, context):
+        """Insert the key, and show its frame."""
+        scene = context.scene
+        scene.frame_current = round(decoding.add_between(context.active_object, scene.frame_current))
+
+
 class Redecode(Guarded, bpy.types.Operator):
     """Make a new strip from the edited keys of the active object; locked frames stay untouched"""
 
@@ -219,4 +237,4 @@ def _select(context, plane):
     context.view_layer.objects.active = plane
 
 
-CLASSES = (AddPlane, MotionToTimeline, LockPoses, Redecode, AddStrip)
+CLASSES = (AddPlane, MotionToTimeline, LockPoses, AddBetween, Redecode, AddStrip)

@@ -241,6 +241,7 @@ def draw_timeline(layout, context):
     row = layout.row(align=True)
     row.operator("bitpuppet.lock_poses", text="Lock", icon="LOCKED").lock = True
     row.operator("bitpuppet.lock_poses", text="Unlock", icon="UNLOCKED").lock = False
+    layout.operator("bitpuppet.add_in_between", icon="KEYTYPE_BREAKDOWN_VEC")
     row = layout.row()
     row.scale_y = 1.25
     row.operator("bitpuppet.redecode", icon="PLAY")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bitpuppet_addon.core.errors import ArtError
-from bitpuppet_addon.core.poses import Key, Plan, assemble, lay_out, read_plan
+from bitpuppet_addon.core.poses import Key, Plan, Shown, assemble, lay_out, read_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +48,21 @@ def test_what_cannot_be_shown_is_told(keys: list[Key], words: str) -> None:
 def test_held_poses_are_drawn_once_and_locked_ones_not_at_all() -> None:
     plan = read_plan([Key(0, 2), Key(1, 0, locked=True), Key(2, 1), Key(4, 2)], 3, 1)
     assert plan == Plan((2, 0, 1, 1, 2), (False, True, False, False, False))
-    assert plan.drawn == (2, 1)
+    assert [one.pose for one in plan.drawn] == [2, 1]
+
+
+def test_in_betweens_lie_as_far_on_the_way_as_their_keys() -> None:
+    keys = [Key(0, 2), Key(1, 2, between=True), Key(4, 0), Key(6, 0, between=True), Key(7, 0, between=True)]
+    plan = read_plan(keys, 3, 1, end=8)
+    assert plan.shown[1:4] == (Shown(2, 0, 25),) * 3, "it holds"
+    assert plan.shown[6:] == (Shown(0, 2, 50), Shown(0, 2, 75)), "the first pose comes after the last one"
+    assert plan.shown[0] == Shown(2, 2, 0) and plan.drawn == tuple(dict.fromkeys(plan.shown))
+
+
+@pytest.mark.parametrize("keys", [[Key(0, 0, between=True), Key(2, 1)], [Key(0, 0), Key(2, 1, between=True)]])
+def test_in_betweens_of_nothing_are_told(keys: list[Key]) -> None:
+    with pytest.raises(ArtError, match="needs a pose before it and one after it"):
+        read_plan(keys, 2, 1)
 
 
 def test_locked_frames_stay_byte_for_byte() -> None:

@@ -247,6 +247,45 @@ def test_edited_keys_are_decoded_and_locked_frames_stay(data: Any, link: PlayedL
     assert [item.kind for item in data.jobs] == ["decode", "retarget"]
 
 
+def test_in_betweens_are_keyed_mixed_and_remembered(data: Any, link: PlayedLink, curves: Any) -> None:
+    data.motion.rows = "0"
+    bpy.ops.bitpuppet.retarget()
+    strip = draw(4, 8, 6, 9)
+    link.finish(data.jobs[0].job, {"frames": strip})
+    bpy.ops.bitpuppet.motion_to_timeline(step=2)
+    (curve,) = curves(bpy.context.active_object)
+    scene = bpy.context.scene
+    scene.frame_set(3)
+    bpy.ops.bitpuppet.add_in_between()
+    found = [(point.co.x, point.co.y, point.type) for point in curve.keyframe_points]
+    assert found == [
+        (1, 0, "KEYFRAME"),
+        (3, 1, "KEYFRAME"),
+        (5, 1, "BREAKDOWN"),
+        (7, 2, "KEYFRAME"),
+        (9, 3, "KEYFRAME"),
+    ]
+    assert scene.frame_current == 5
+    scene.frame_set(9)
+    with pytest.raises(RuntimeError, match="No two keys lie around frame 9"):
+        bpy.ops.bitpuppet.add_in_between()
+    for point in curve.keyframe_points:
+        if point.type == "KEYFRAME":
+            point.type = "EXTREME"
+    bpy.ops.bitpuppet.redecode()
+    tokens = np.arange(8, dtype=np.uint16).reshape(4, 2)
+    link.finish(data.jobs[0].job, {"tokens": tokens})
+    job = data.jobs[0].job
+    _, parts = link.asked[job]
+    assert (parts["tokens"].tolist(), parts["second"].tolist()) == ([[2, 3]], [[4, 5]])
+    assert parts["shares"].tolist() == [0.5]
+    drawn = draw(1, 8, 6, 11)
+    link.finish(job, {"frames": drawn, "tokens": np.array([[3, 5]], np.uint16)})
+    image = data.jobs[0].image
+    assert (read(image) == join(np.stack([strip[0], strip[1], drawn[0], strip[2], strip[3]]))).all()
+    assert json.loads(image["bitpuppet_tokens"]) == [[0, 1], [2, 3], [3, 5], [4, 5], [6, 7]]
+
+
 def test_all_locked_needs_no_backend(data: Any, link: PlayedLink, curves: Any) -> None:
     data.motion.rows = "0"
     bpy.ops.bitpuppet.retarget()
