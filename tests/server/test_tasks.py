@@ -214,7 +214,9 @@ def test_extend(model: Loaded, parts: Parts) -> None:
         assert frames.shape == (9, 40, 40, 4)
         np.testing.assert_array_equal(frames[:4], parts["motion"])
     assert done.report["variations"] == 2 and len(done.report["seam"]) == 2
-    assert seen and all(view is None for _, _, view in seen)
+    views = [view for _, _, view in seen]
+    assert None in views  # while the motion is continued there is nothing to see
+    assert {view.shape for view in views if view is not None} == {(5, 40, 40, 4)}  # the new frames alone
     loop, _ = run(model, ExtendParams(count=4, loop=True, steps=1), parts)
     assert loop.report["loop"] is True and len(loop.report["loop_closed"]) == 1
 

@@ -22,7 +22,7 @@ from bitpuppet.jobs.drawing import (
     name_palette,
 )
 from bitpuppet.jobs.pixels import DEFAULT_STEPS
-from bitpuppet.jobs.retarget import Prepared, check_numbers, finish, place_frames
+from bitpuppet.jobs.retarget import Prepared, StepWatch, check_numbers, finish, place_frames
 from bitpuppet.jobs.seams import Seam, judge_seam, measure_change
 from bitpuppet.model.packing import PackedTokens
 from bitpuppet.sprites import MAX_FRAMES, MAX_PIXELS, ExactSettings
@@ -179,7 +179,12 @@ def _draw_source(
 
 
 def extend_source(
-    engine: DrawingEngine, prior: Continuer | None, source: Source, settings: ExtendSettings, watch: Watch | None = None
+    engine: DrawingEngine,
+    prior: Continuer | None,
+    source: Source,
+    settings: ExtendSettings,
+    watch: Watch | None = None,
+    show: StepWatch | None = None,
 ) -> Extension:
     """Continue an animation.
 
@@ -192,6 +197,7 @@ def extend_source(
         source: from `prepare_source`.
         settings: how.
         watch: for progress and cancelling.
+        show: is told the steps of drawing in place of `watch`, with the new frames as they are then, or some.
 
     Returns:
         As many different continuations as `settings.variations` says.
@@ -202,17 +208,17 @@ def extend_source(
     done: list[Extended] = []
     tries = 0
     if settings.cycle or prior is None:
-        return Extension((_draw_cycle(engine, source, settings, watch),), 1)
+        return Extension((_draw_cycle(engine, source, settings, watch, show),), 1)
     for tokens in _draw_continuations(prior, source, settings, watch):
         tries += 1
-        one = _draw_frames(engine, source, tokens, settings, "prior", watch)
+        one = _draw_frames(engine, source, tokens, settings, "prior", watch, show)
         if any(np.array_equal(one.frames, other.frames) for other in done):
             continue  # other motion tokens, but nobody could see it
         done = _keep_best([*done, one], settings)
         if len(done) == settings.variations and (not settings.loop or all(one.seam.closed for one in done)):
             break
     if settings.loop and not any(one.seam.closed for one in done):
-        done = _keep_best([*done, _draw_cycle(engine, source, settings, watch)], settings)
+        done = _keep_best([*done, _draw_cycle(engine, source, settings, watch, show)], settings)
         tries += 1
     return Extension(tuple(sorted(done, key=lambda one: one.seam.seam)), tries)
 
@@ -269,10 +275,12 @@ def _draw_continuations(
         temperature = min(temperature * _HOTTER, MAX_TEMPERATURE)
 
 
-def _draw_cycle(engine: DrawingEngine, source: Source, settings: ExtendSettings, watch: Watch | None) -> Extended:
+def _draw_cycle(
+    engine: DrawingEngine, source: Source, settings: ExtendSettings, watch: Watch | None, show: StepWatch | None
+) -> Extended:
     numbers = list_next(len(source.tokens), find_period(source.frames), settings.frames, loop=settings.loop)
     matches: list[int | None] = [int(number) for number in numbers]
-    return _draw_frames(engine, source, source.tokens[numbers], settings, "cycle", watch, matches)
+    return _draw_frames(engine, source, source.tokens[numbers], settings, "cycle", watch, show, matches)
 
 
 def _draw_frames(
@@ -282,6 +290,7 @@ def _draw_frames(
     settings: ExtendSettings,
     method: Literal["prior", "cycle"],
     watch: Watch | None,
+    show: StepWatch | None,
     matches: list[int | None] | None = None,
 ) -> Extended:
     """Draw one continuation; `matches` are the given frames that its frames repeat, if that is known."""
@@ -298,8 +307,11 @@ def _draw_frames(
         after = source.tokens[: MARGIN if settings.loop else 0]
         strip = np.concatenate([before, tokens, after])[:MAX_FRAMES]
 
-        def tell(step: int, steps: int, _: NDArray[np.float32]) -> None:
-            if watch is not None:
+        def tell(step: int, steps: int, drawn: NDArray[np.float32]) -> None:
+            if show is not None:
+                is_whole = len(drawn) == len(strip)  # where an autoencoder makes them, the engine shows a few frames
+                show(step, steps, drawn[len(before) :][:count] if is_whole else drawn)
+            elif watch is not None:
                 watch("drawing", step, steps)
 
         content = source.prepared.content

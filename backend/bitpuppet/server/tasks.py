@@ -210,7 +210,10 @@ def _extend(model: Loaded, params: ExtendParams, parts: Parts, watch: Watch) -> 
     )
     engine = model.engine
     source = prepare_source(engine, parts["motion"], engine.preset.canvas, settings, parts.get("content"))
-    extension = extend_source(engine, model.prior, source, settings, lambda _, done, amount: watch(done, amount, None))
+    show = _make_callback(source.prepared, watch)
+    extension = extend_source(
+        engine, model.prior, source, settings, lambda _, done, amount: watch(done, amount, None), show
+    )
     found = extension.variations
     report: dict[str, Any] = {
         "frames": len(found[0].frames),
