@@ -30,6 +30,20 @@ def test_one_job_waits_with_the_worker_and_no_more(finishing: Backend) -> None:
         assert [read_seed(client.fetch(job)) for job in (jobs[0], jobs[2], late)] == [0, 2, 7]
 
 
+def test_job_is_cancelled_after_its_last_step(backend: Backend) -> None:
+    """Nothing stops it there, but its result is not wanted any more, and the next one is not harmed."""
+    backend.environ[fake_worker.FINISH_SECONDS] = "2"
+    backend.start()
+    with backend.connect() as client:
+        jobs = [client.submit(retarget(seed, steps=2), make_parts()).job for seed in range(2)]
+        wait_for(lambda: get_status(client, jobs[0]).step == 2, "the last step")
+        told = client.cancel(jobs[0])
+        ends = [client.wait(job, SECONDS) for job in jobs]
+        assert told.state == "running"
+        assert [(end.state, end.has_result) for end in ends] == [("cancelled", False), ("done", True)]
+        assert read_seed(client.fetch(jobs[1])) == 1
+
+
 def test_job_that_kills_the_worker_takes_the_next_one_with_it_only_once(finishing: Backend) -> None:
     with finishing.connect() as client:
         jobs = [client.submit(retarget(seed), make_parts()).job for seed in (fake_worker.DIES_LATE, 1, 2)]

@@ -119,6 +119,31 @@ with Client(read_endpoint(Path({str(slow.endpoint_path)!r})), timeout=60.0) as c
         assert read_seed(client.fetch(job)) == 77
 
 
+def test_client_killed_while_it_fetches(backend: Backend) -> None:
+    backend.start()
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.server.backend import *
+with Client(read_endpoint(Path({str(backend.endpoint_path)!r})), timeout=60.0) as client:
+    job = client.submit(retarget(78), make_parts(100)).job  # 1.6 MB: most of the time is its way
+    client.wait(job)
+    print(job, flush=True)
+    while True:
+        client.fetch(job)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    job = child.stdout.readline().strip()
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    with backend.connect() as client:
+        result = client.fetch(job)
+        assert (read_seed(result), len(result.parts["frames"])) == (78, 100)
+        assert client.check_health().state == "ready"
+
+
 def test_worker_that_hangs_is_ended(backend: Backend) -> None:
     backend.start(stall_seconds=3.0, restart_seconds=0.05)
     with backend.connect() as client:

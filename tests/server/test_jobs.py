@@ -18,10 +18,12 @@ from bitpuppet_client.jobs import (
     RetargetParams,
     TokensParams,
 )
-from bitpuppet_client.messages import Preview
+from bitpuppet_client.messages import Accepted, Message, Preview, Submit, Update
+from bitpuppet_client.wire import encode
 
 from . import fake_worker
 from .backend import SECONDS, Backend, get_status, make_art, make_parts, read_seed, retarget, wait_for
+from .raw import connect
 
 
 def test_job_comes_back(shared: Backend) -> None:
@@ -109,12 +111,14 @@ def test_previews_and_progress_come_with_each_step(shared: Backend) -> None:
 
 
 def test_no_previews_unless_somebody_asks(shared: Backend) -> None:
-    with shared.connect() as client, shared.connect() as other:
-        job = client.submit(retarget(7, steps=3), make_parts()).job
-        seen: list[Preview] = []
-        assert other.wait(job, SECONDS).state == "done"
-        assert client.wait(job, SECONDS).state == "done"
-        assert seen == []
+    with connect(shared.read_endpoint()) as one, shared.connect() as other:
+        submit = Submit(str(uuid4()), retarget(7, steps=30), make_parts())
+        one.send(*encode(submit, 1))
+        heard: list[Message | None] = [one.receive()]
+        assert other.wait(submit.job, SECONDS, preview=lambda _: None).state == "done"  # who asks for them
+        while heard[-1] is not None:
+            heard.append(one.receive(1.0))
+        assert {type(message) for message in heard[:-1]} == {Accepted, Update}
 
 
 def test_watcher_who_comes_late_gets_previews(backend: Backend) -> None:

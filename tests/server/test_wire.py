@@ -112,11 +112,13 @@ def test_request_on_the_wrong_channel(shared: Backend, kind: str, channel: str) 
         assert peer.ask(*frames).code == "wrong_channel"
 
 
-def test_reply_to_an_older_or_newer_client_says_what_to_do(shared: Backend) -> None:
-    with connect(shared.read_endpoint(), "control") as peer:
-        newer = peer.ask(make_header("hello", {"name": "from the future"}, protocol=PROTOCOL + 1))
-        assert newer.code == "version"
-        assert "update the backend" in newer.message
+@pytest.mark.parametrize("channel", ["control", "jobs"])
+def test_reply_to_an_older_or_newer_client_says_what_to_do(shared: Backend, channel: str) -> None:
+    with connect(shared.read_endpoint(), channel) as peer:
+        for protocol, remedy in ((PROTOCOL - 1, "update this client"), (PROTOCOL + 1, "update the backend")):
+            error = peer.ask(make_header("hello", {"name": "of another time"}, protocol=protocol))
+            assert error.code == "version"
+            assert f"version {protocol} " in error.message and remedy in error.message
         peer.send(make_header("hello", {"client": "x", "version": "0.0.1"}))
         assert isinstance(peer.receive(), Welcome)
 
