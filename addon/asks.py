@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitpuppet_client.jobs import DecodeParams, ExtendParams, JobParams, RetargetParams, TokensParams
+from bitpuppet_client.jobs import DecodeParams, ExtendParams, JobParams, PixelParams, RetargetParams, TokensParams
 
 from .core.errors import ArtError
 from .core.pixels import harden_alpha, join_strip, place_clip
@@ -39,12 +39,15 @@ def make_params(record: JobRecord) -> JobParams:
         bitpuppet_client.errors.ParameterError: another value is out of its range.
     """
     seed, steps = read_seed(record.seed), record.steps or None
+    pixels = PixelParams(
+        record.colours or None, outline=record.outline, orphans=record.orphans, patterns=record.patterns
+    )
     if record.kind == "retarget":
-        return RetargetParams(record.model, seed, steps, record.palette_lock)
+        return RetargetParams(record.model, seed, steps, record.palette_lock, pixels)
     if record.kind == "tokens":
         return TokensParams(record.model)
     if record.kind == "decode":
-        return DecodeParams(record.model, seed, steps, record.palette_lock)
+        return DecodeParams(record.model, seed, steps, record.palette_lock, pixels)
     return ExtendParams(
         count=record.count,
         model=record.model,
@@ -55,6 +58,7 @@ def make_params(record: JobRecord) -> JobParams:
         seed=seed,
         steps=steps,
         palette_lock=record.palette_lock,
+        pixels=pixels,
     )
 
 

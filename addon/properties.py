@@ -125,6 +125,16 @@ class BitpuppetSettings(bpy.types.PropertyGroup):
     hard_alpha: BoolProperty(
         name="Hard Alpha", description="Make each pixel opaque or empty. Palette Lock does so in any case", default=True
     )
+    colours: IntProperty(
+        name="Colors", description="Use so many of the character's own colours at most; 0 for all", min=0, max=256
+    )
+    orphans: BoolProperty(name="Orphans", description="Mend single pixels that the character never has", default=True)
+    patterns: BoolProperty(
+        name="Patterns", description="Mend pixels that the character always shows otherwise", default=True
+    )
+    outline: BoolProperty(
+        name="Outline", description="Mend a closed outline where colours of the inside broke it", default=False
+    )
     anchor: EnumProperty(
         name="Anchor",
         description="Where the character stands in the frame; a clip is moved as a whole, by whole pixels",

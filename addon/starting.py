@@ -15,6 +15,8 @@ from .core.sheets import SheetSettings, cut_sheet
 from .images import check_image, read_pixels
 from .session import start
 
+PIXELS = ("colours", "orphans", "patterns", "outline")
+"""Settings of exact pixels beside palette lock and hard alpha."""
 MAX_RANDOM_SEED = 10**9
 """Short enough to read aloud; the field takes longer ones."""
 
@@ -85,6 +87,7 @@ def make_record(scene: bpy.types.Scene, kind: str) -> JobRecord:
         steps=settings.steps,
         palette_lock=settings.palette_lock,
         hard_alpha=settings.hard_alpha,
+        **{name: getattr(settings, name) for name in PIXELS},
         anchor=settings.anchor,
         count=settings.count,
         temperature=settings.temperature,
@@ -110,7 +113,7 @@ def restore_record(scene: bpy.types.Scene, record: JobRecord) -> list[str]:
             missing.append(kept.image)
         sheet.take(image, kept.cut)
     settings = data.settings
-    for name in ("model", "seed", "steps", "palette_lock", "hard_alpha", "anchor", "fps"):
+    for name in ("model", "seed", "steps", "palette_lock", "hard_alpha", *PIXELS, "anchor", "fps"):
         setattr(settings, name, getattr(record, name))
     if record.kind in ("extend", "loop"):
         for name in ("count", "temperature", "top_p", "variations"):

@@ -37,6 +37,11 @@ class JobRecord:
     """0 for the model's own number."""
     palette_lock: bool = True
     hard_alpha: bool = True
+    colours: int = 0
+    """0 for all of the character's own."""
+    orphans: bool = True
+    patterns: bool = True
+    outline: bool = False
     anchor: str = "SOURCE"
     count: int = 8
     temperature: float = 1.0

@@ -128,6 +128,18 @@ def draw_settings(layout, context):
     layout.prop(settings, "anchor")
 
 
+def draw_pixels(layout, context):
+    """What is done to the pixels of frames with the palette lock."""
+    settings = context.scene.bitpuppet.settings
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.enabled = settings.palette_lock
+    layout.prop(settings, "colours")
+    column = layout.column(heading="Mend")
+    for name in ("orphans", "patterns", "outline"):
+        column.prop(settings, name)
+
+
 def draw_extend(layout, context):
     """How a motion goes on."""
     settings = context.scene.bitpuppet.settings

@@ -102,6 +102,14 @@ class _Settings(_Panel):
     draws = (parts.draw_settings,)
 
 
+class _Pixels(_Panel):
+    """What is done to pixels."""
+
+    bl_label = "Exact Pixels"
+    bl_options = CLOSED
+    draws = (parts.draw_pixels,)
+
+
 class _Extend(_Panel):
     """How a motion goes on."""
 
@@ -172,6 +180,7 @@ _TREE = (
     (_Render, "render", "motion"),
     (_Draw, "draw", ""),
     (_Settings, "settings", "draw"),
+    (_Pixels, "pixels", "draw"),
     (_Extend, "extend", "draw"),
     (_Output, "output", "draw"),
     (_Result, "result", ""),

@@ -109,9 +109,11 @@ def _change(image: Any, **values: Any) -> Any:
 def test_retarget_asks_for_the_cut_frames_and_stores_the_result(data: Any, link: PlayedLink, tmp_path: Path) -> None:
     data.motion.rows = "1"
     data.settings.seed = "7"
+    data.settings.colours, data.settings.outline, data.settings.orphans = 12, True, False
     assert bpy.ops.bitpuppet.retarget() == {"FINISHED"}
     ((job, (params, parts)),) = link.asked.items()
     assert (params.kind, params.seed, params.steps, params.palette_lock) == ("retarget", 7, None, True)
+    assert (params.pixels.colours, params.pixels.outline, params.pixels.orphans) == (12, True, False)
     assert (parts["content"] == draw(3, 8, 6, 1)).all()
     assert (parts["motion"] == draw(4, 4, 4, 3)).all()
     link.update(job, step=2, steps=4, eta_seconds=3.0)
@@ -129,7 +131,9 @@ def test_retarget_asks_for_the_cut_frames_and_stores_the_result(data: Any, link:
     data = bpy.context.scene.bitpuppet
     assert (read(data.jobs[0].image) == join(result)).all()
     data.settings.seed, data.motion.rows = "1", ""
+    data.settings.colours, data.settings.outline = 0, False
     assert bpy.ops.bitpuppet.restore(job=job) == {"FINISHED"}
+    assert (data.settings.colours, data.settings.outline) == (12, True)
     assert (data.settings.seed, data.motion.rows, data.motion.image.name) == ("7", "1", "walk")
 
 
