@@ -135,6 +135,7 @@ def tabulate_speed(values: Values) -> str:
 
 SERVICE = (
     # (what, how it is written, target)
+    ("sampling steps of each job", "{steps}", ""),
     ("one job in process, s", "{in_process_seconds:.3f}", ""),
     ("the same job through the service, s", "{served_seconds:.3f}", ""),
     ("overhead", "{overhead_seconds:.4f} s, {overhead_percent:.1f} %", "at most 5 % or 15 ms"),

@@ -50,7 +50,7 @@ PROBES = {
 }
 
 
-SERVICE = {"device": "cpu", "overhead_seconds": 0.01, "overhead_percent": 3.21}
+SERVICE = {"device": "cpu", "steps": 4, "overhead_seconds": 0.01, "overhead_percent": 3.21}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,9 @@ def test_tables_are_filled(script: ModuleType, docs: Path) -> None:
     assert "| 4 | 1 |" in text and "| threads | 2 |" in text
     assert "| overhead | 0.0100 s, 3.2 % | at most 5 % or 15 ms |" in text
     assert (
-        "| jobs a second of clients |" not in text and "| memory growth from 100 to 1,000 jobs |  | below 2 % |" in text
+        "| sampling steps of each job | 4 |  |" in text
+        and "| jobs a second of clients |" not in text
+        and "| memory growth from 100 to 1,000 jobs |  | below 2 % |" in text
     )
     script.main(["--docs", str(docs), "--no-plots"])
     assert (docs / "results.md").read_text() == text, "filling again changes nothing"
