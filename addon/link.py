@@ -200,6 +200,10 @@ class Link:
         self._errands.append(thread)
         thread.start()
 
+    def post(self, call: Callable[[], None]) -> None:
+        """Have `pump` call something on the main thread; for the threads of `run`, which tell so how far they are."""
+        self._outcomes.put(call)
+
     def connect(self) -> None:
         """Connect without a job, and try again what failed. Errors as in `submit`."""
         self._open()

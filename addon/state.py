@@ -79,6 +79,8 @@ class State:
         self.setup = Setup()
         self.extras: dict[str, Any] = {}
         """What other modules keep, by their names."""
+        self.stops: list[Callable[[], None]] = []
+        """What ends programs that run in threads of `link.run`."""
         self.timer: Callable[[], float] | None = None
 
     def status(self) -> Status:
@@ -133,6 +135,8 @@ def stop() -> None:
         bpy.app.timers.unregister(state.timer)
     if state.setup.installer is not None:
         state.setup.installer.cancel()
+    for end in state.stops:
+        end()
     state.link.close()
 
 

@@ -23,7 +23,7 @@ HEAVY = ("torch", "torchvision", "transformers", "accelerate", "diffusers", "saf
 """What costs seconds to import and gigabytes to install."""
 BLENDER = ("bpy", "bmesh", "mathutils", "gpu", "blf", "bl_math", "aud")
 """Modules that exist inside Blender only."""
-WITHOUT_BLENDER = ("core", "installation.py", "installer.py", "link.py", "process.py", "server.py")
+WITHOUT_BLENDER = ("core", "installation.py", "installer.py", "link.py", "process.py", "server.py", "sets.py")
 """Of the add-on: what works in threads or is tried without Blender."""
 UNSAFE_MODULES = ("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")
 UNSAFE_CALLS = ("eval", "exec", "torch.load", "torch.jit.load", "os.system", "os.popen")

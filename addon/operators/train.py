@@ -1,9 +1,12 @@
 """Training a model of one's own, and what can be done with models."""
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
+from .. import additions
 from ..core.errors import ArtError
+from ..preferences import get_preferences
+from ..sets import suggest_name
 from ..state import current
 from ..training import delete_model, describe_facts, get_training, look, rename_model, start, steer
 from .base import INNER, PLAIN, Guarded
@@ -21,6 +24,77 @@ class TrainLook(Guarded, bpy.types.Operator):
     def act(self, context):
         """Ask."""
         look()
+
+
+class SetAdd(Guarded, bpy.types.Operator):
+    """Make a character set of a folder of sheets: a sub-folder for each character, a sheet for each animation"""
+
+    bl_idname = "bitpuppet.set_add"
+    bl_label = "Add Set"
+    bl_options = PLAIN
+
+    directory: StringProperty(name="Folder", description="Folder of the sheets", subtype="DIR_PATH")
+    set_name: StringProperty(
+        name="Set Name", description="Letters, digits, dashes and underscores; empty for the folder's name", maxlen=64
+    )
+    replace: BoolProperty(
+        name="Replace", description="Take the place of a set of that name", default=False, options={"SKIP_SAVE"}
+    )
+    key_corner: BoolProperty(
+        name="Key Out Corner",
+        description="The color of each sheet's first pixel means transparent, for sheets with a painted background",
+        default=False,
+    )
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context):
+        """Whether the backend's program is known, and no set is being added."""
+        if get_preferences().mode == "ENDPOINT":
+            cls.poll_message_set(
+                "The way Use Running knows a backend by its keys and not where its program is; add the set there with "
+                "bitpuppet dataset add"
+            )
+            return False
+        if additions.find_addition() is not None:
+            cls.poll_message_set("A set is being added; wait until it is there")
+            return False
+        return True
+
+    def invoke(self, context, event):
+        """Choose the folder."""
+        self.set_name = ""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def draw(self, context):
+        """The settings beside the folders."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "set_name", placeholder="as the folder")
+        layout.prop(self, "key_corner")
+        layout.prop(self, "replace")
+
+    def act(self, context):
+        """Let the backend's program begin."""
+        name = self.set_name.strip() or suggest_name(self.directory)
+        order = additions.make_order(self.directory, name, self.replace, self.key_corner)
+        additions.begin(context.scene, order)
+
+
+class SetCancel(bpy.types.Operator):
+    """Stop adding this set"""
+
+    bl_idname = "bitpuppet.set_cancel"
+    bl_label = "Cancel"
+    bl_options = INNER
+
+    def execute(self, context):
+        """Tell the program; the panel says so once it has ended."""
+        additions.cancel()
+        return {"FINISHED"}
 
 
 class TrainStart(Guarded, bpy.types.Operator):
@@ -155,4 +229,4 @@ class ModelDelete(Guarded, bpy.types.Operator):
         delete_model(self.model)
 
 
-CLASSES = (TrainLook, TrainStart, TrainSteer, TrainCancel, ModelCard, ModelRename, ModelDelete)
+CLASSES = (TrainLook, SetAdd, SetCancel, TrainStart, TrainSteer, TrainCancel, ModelCard, ModelRename, ModelDelete)

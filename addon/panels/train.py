@@ -1,5 +1,6 @@
 """What the panels of trainings and models show."""
 
+from ..additions import find_addition
 from ..core.curves import draw_curve
 from ..core.texts import describe_time
 from ..icons import SIDE, find_chart
@@ -16,8 +17,14 @@ def draw_training(layout, context):
         _draw_progress(layout, training)
         return
     settings = context.scene.bitpuppet.train
-    row = layout.row()
-    row.operator("bitpuppet.train_look", icon="FILE_REFRESH")
+    addition = find_addition()
+    if addition is not None:
+        row = layout.row(align=True)
+        row.progress(factor=addition.fraction, text=addition.step)
+        row.operator("bitpuppet.set_cancel", text="", icon="X")
+    column = layout.column(align=True)
+    column.operator("bitpuppet.set_add", text="Add Set from Folder...", icon="NEWFOLDER")
+    column.operator("bitpuppet.train_look", icon="FILE_REFRESH")
     column = layout.column()
     column.use_property_split = True
     column.use_property_decorate = False

@@ -69,6 +69,9 @@ class PlayedLink:
         else:
             on_done(result, None)
 
+    def post(self, call: Callable[[], None]) -> None:
+        call()
+
     def pump(self) -> bool:
         return False
 

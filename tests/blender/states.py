@@ -41,7 +41,7 @@ class Stage:
             self.link.forget(job)
         state = self.load("state").current()
         state.extras.pop("session", None)
-        for name in ("rendering", "training"):
+        for name in ("rendering", "training", "addition"):
             state.extras.pop(name, None)
         self.link.questions.clear()
         for name in ("jobs", "batch_sources", "batch_motions"):
@@ -195,6 +195,13 @@ def list_models(stage: Stage) -> None:
     stage.data.train.characters = "knights"
 
 
+def show_adding(stage: Stage) -> None:
+    """A set of a folder that is being added: nothing runs, and nobody ends it."""
+    additions = stage.load("additions")
+    addition = additions.Addition(SimpleNamespace(cancel=lambda: None), "Reading 3 of 12", 0.25)
+    stage.load("state").current().extras["addition"] = addition
+
+
 def show_training(stage: Stage) -> None:
     list_models(stage)
     bpy.ops.bitpuppet.train_start()
@@ -275,6 +282,7 @@ STATES: dict[str, Callable[[Stage], None]] = {
     "turns": show_turns,
     "rendering": show_rendering,
     "models": list_models,
+    "adding": show_adding,
     "training-begun": show_training_begun,
     "training": show_training,
     "training-paused": show_paused,

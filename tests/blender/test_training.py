@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: run tools/test_extension.py")
-from .played import PlayedLink  # noqa: E402 - it needs bpy
-from .states import Stage, list_models, show_training, show_training_begun  # noqa: E402
+from .conftest import choose_backend  # noqa: E402 - it needs bpy
+from .played import PlayedLink  # noqa: E402
+from .states import SIDE, Stage, draw_figure, list_models, show_training, show_training_begun  # noqa: E402
 
 
 @pytest.fixture
@@ -93,6 +95,62 @@ def test_training_of_an_earlier_session_is_found(stage: Stage) -> None:
     link.answer(link.replies.LibraryPage((), ()))
     link.answer(page)
     assert link.attached == [job] and get_training(stage).status.step == 3
+
+
+@pytest.fixture
+def sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A character with two animations; the user has no sets."""
+    monkeypatch.setenv("BITPUPPET_SETS", str(tmp_path / "sets"))
+    folder = tmp_path / "My Zoo"
+    (folder / "frog").mkdir(parents=True)
+    for seed, motion in enumerate(("idle", "run")):
+        image = bpy.data.images.new(motion, SIDE * 4, SIDE, alpha=True)
+        rows = np.concatenate(list(draw_figure(4, seed)), axis=1)[::-1]
+        image.pixels.foreach_set(rows.astype(np.float32).ravel() / np.float32(255))
+        image.filepath_raw, image.file_format = str(folder / "frog" / f"{motion}_{SIDE}x{SIDE}.png"), "PNG"
+        image.save()
+    return folder
+
+
+def test_folder_is_added_as_a_set_and_chosen(stage: Stage, extension: Any, backend: str, sheets: Path) -> None:
+    choose_backend(extension)
+    assert bpy.ops.bitpuppet.set_add(directory=f"{sheets}/") == {"FINISHED"}
+    training = get_training(stage)
+    assert training.outcome == "The set My-Zoo is there: 1 character" and not training.has_failed
+    assert (sheets.parent / "sets" / "My-Zoo" / "set.toml").is_file()
+    assert training.sets == ("My-Zoo",) and stage.data.train.characters == "My-Zoo"
+    assert not stage.load("state").current().stops and bpy.ops.bitpuppet.set_add.poll()
+    bpy.ops.bitpuppet.set_add(directory=f"{sheets}/")
+    assert training.has_failed and "switch Replace on" in training.outcome
+    bpy.ops.bitpuppet.set_add(directory=str(sheets / "none"), set_name="zoo")
+    assert training.has_failed and "none" in training.outcome
+
+
+def test_set_is_not_added_where_the_program_is_not_known(stage: Stage, extension: Any, sheets: Path) -> None:
+    preferences = extension.load("preferences").get_preferences()
+    before = preferences.mode
+    try:
+        preferences.mode = "INSTALL"
+        with pytest.raises(RuntimeError, match="not installed yet"):
+            bpy.ops.bitpuppet.set_add(directory=str(sheets))
+        assert stage.data.remedy == "bitpuppet.open_preferences"
+        preferences.mode = "ENDPOINT"
+        assert not bpy.ops.bitpuppet.set_add.poll()
+    finally:
+        preferences.mode = before
+    assert not stage.load("state").current().stops
+
+
+def test_set_that_is_being_added_can_be_stopped(stage: Stage, extension: Any, backend: str, sheets: Path) -> None:
+    choose_backend(extension)
+    works: list[tuple[Any, Any]] = []
+    stage.link.run = lambda work, on_done: works.append((work, on_done))
+    bpy.ops.bitpuppet.set_add(directory=str(sheets))
+    assert not bpy.ops.bitpuppet.set_add.poll(), "one at a time"
+    bpy.ops.bitpuppet.set_cancel()
+    ((work, on_done),) = works
+    PlayedLink.run(stage.link, work, on_done)
+    assert "cancelled" in get_training(stage).outcome and not (sheets.parent / "sets").exists()
 
 
 def test_models_are_renamed_and_deleted(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,15 @@ def test_check_counts_and_reports(sheets: Path, tmp_path: Path) -> None:
     assert found["usable"]
     assert [len(one["animations"]) for one in found["characters"]] == [2, 2]
     assert found["report"] is None
+
+
+def test_programs_are_told_each_step_and_may_stop_it(sheets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[object] = []
+    monkeypatch.setattr("signal.signal", lambda *values: taken.append(values))
+    lines = run("add", sheets, "--name", "zoo", "--json", "--raw-progress").splitlines()
+    assert json.loads(lines[-1])["characters"] == 2
+    assert "Progress 0 of 2 copying" in lines and "Progress 1 of 2 copying" in lines
+    assert taken == [(signal.SIGTERM, signal.default_int_handler)]
 
 
 def test_check_fails_where_nothing_can_be_driven(sheets: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +36,9 @@ SetPath = Annotated[
 Key = Annotated[
     str | None,
     typer.Option(help="The colour that means transparent, such as ff00ff, or corner for each sheet's first pixel."),
+]
+RawProgress = Annotated[
+    bool, typer.Option("--raw-progress", hidden=True, help="Tell each step as a line on stderr, for programs.")
 ]
 Watch = Callable[[int, int, str], None]
 
@@ -82,6 +87,7 @@ def add(
     key: Key = None,
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a set of that name.")] = False,
     as_json: options.Json = False,
+    raw_progress: RawProgress = False,
 ) -> None:
     """Copy a set into your own folder of sets, where it stays as it is now and has a name."""
     from bitpuppet.data.character_set import finish_reading
@@ -89,10 +95,13 @@ def add(
 
     with options.bad_usage():
         check_set_name(name)
+    if raw_progress:
+        # Programs stop programs by this signal; as Ctrl-C it leaves no half copy behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     with options.progress_bar() as progress:
-        reading = _survey(progress, path, frame, key)
+        reading = _survey(progress, path, frame, key, raw_progress)
         found = finish_reading(reading)
-        place = add_set(found, name, replace=replace, watch=_watch(progress, "copying"))
+        place = add_set(found, name, replace=replace, watch=_watch(progress, "copying", raw_progress))
     if as_json:
         print(json.dumps({"name": name, "path": str(place), "characters": len(found.characters)}))
     else:
@@ -124,7 +133,7 @@ def remove(
     print(f"{name}: removed")
 
 
-def _survey(progress: Progress, path: Path, frame: str | None, key: str | None) -> SetReading:
+def _survey(progress: Progress, path: Path, frame: str | None, key: str | None, raw: bool = False) -> SetReading:
     from bitpuppet.data.character_set import survey_character_set
     from bitpuppet.data.set_file import parse_key
     from bitpuppet.sprites.ranges import parse_frame
@@ -135,13 +144,15 @@ def _survey(progress: Progress, path: Path, frame: str | None, key: str | None) 
             colour = parse_key(key) if key is not None else None
         except BitpuppetError as error:
             raise BitpuppetError(f"--key {error}") from error
-    return survey_character_set(path, size, colour, _watch(progress, "reading"))
+    return survey_character_set(path, size, colour, _watch(progress, "reading", raw))
 
 
-def _watch(progress: Progress, what: str) -> Watch:
+def _watch(progress: Progress, what: str, raw: bool = False) -> Watch:
     task = progress.add_task(what, total=None, note="")
 
     def watch(done: int, total: int, name: str) -> None:
+        if raw:
+            print(f"Progress {done} of {total} {what}", file=sys.stderr, flush=True)
         progress.update(task, completed=done, total=total, note=options.make_printable(name)[:40])
 
     return watch
