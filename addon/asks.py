@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bitpuppet_client.jobs import DecodeParams, ExtendParams, JobParams, PixelParams, RetargetParams, TokensParams
 
 from .core.errors import ArtError
+from .core.palettes import unpack
 from .core.pixels import harden_alpha, join_strip, place_clip
 from .core.png import encode_png
 from .core.poses import Plan, assemble
@@ -39,9 +40,8 @@ def make_params(record: JobRecord) -> JobParams:
         bitpuppet_client.errors.ParameterError: another value is out of its range.
     """
     seed, steps = read_seed(record.seed), record.steps or None
-    pixels = PixelParams(
-        record.colours or None, outline=record.outline, orphans=record.orphans, patterns=record.patterns
-    )
+    colours = None if record.palette else record.colours or None
+    pixels = PixelParams(colours, record.hard_alpha, record.outline, record.orphans, record.patterns)
     if record.kind == "retarget":
         return RetargetParams(record.model, seed, steps, record.palette_lock, pixels)
     if record.kind == "tokens":
@@ -60,6 +60,11 @@ def make_params(record: JobRecord) -> JobParams:
         palette_lock=record.palette_lock,
         pixels=pixels,
     )
+
+
+def make_palette(record: JobRecord) -> dict[str, NDArray[np.uint8]]:
+    """The part of a job that brings other colours than the character's own; empty where there are none."""
+    return {"palette": unpack(record.palette)} if record.palette and record.kind != "tokens" else {}
 
 
 def finish_strips(

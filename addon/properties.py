@@ -120,13 +120,18 @@ class BitpuppetSettings(bpy.types.PropertyGroup):
         name="Steps", description="Sampling steps; 0 for the number that the preset was made for", min=0, max=100
     )
     palette_lock: BoolProperty(
-        name="Palette Lock", description="Use the character's own colours alone, with hard alpha", default=True
+        name="Palette Lock",
+        description="Bring what is drawn to exact pixels: the character's own colors or those chosen here",
+        default=True,
     )
     hard_alpha: BoolProperty(
-        name="Hard Alpha", description="Make each pixel opaque or empty. Palette Lock does so in any case", default=True
+        name="Hard Alpha", description="Make each pixel opaque or empty, with Palette Lock and without", default=True
     )
     colours: IntProperty(
         name="Colors", description="Use so many of the character's own colours at most; 0 for all", min=0, max=256
+    )
+    palette: PointerProperty(
+        type=bpy.types.Palette, name="Palette", description="Colors to use in place of the character's own"
     )
     orphans: BoolProperty(name="Orphans", description="Mend single pixels that the character never has", default=True)
     patterns: BoolProperty(

@@ -18,6 +18,7 @@ MODULES: tuple[str, ...] = (
     "operators.jobs",
     "operators.history",
     "operators.batch",
+    "operators.palettes",
     "operators.export",
     "operators.scene",
     "operators.render",

@@ -20,7 +20,7 @@ from bitpuppet_client.errors import ClientError
 from bitpuppet_client.events import Event, Failed, Finished, Previewed, Updated
 
 from . import results
-from .asks import Strip, finish_strips, make_params
+from .asks import Strip, finish_strips, make_palette, make_params
 from .core.errors import ArtError
 from .core.records import JobRecord, read_record
 from .core.texts import LABELS, name_result
@@ -69,7 +69,7 @@ def start(scene: bpy.types.Scene, record: JobRecord, parts: Mapping[str, NDArray
         ArtError, ClientError: it cannot be sent; the file is as it was.
     """
     job = str(uuid4())
-    current().link.submit(make_params(record), parts, tell, job=job, previews=True)
+    current().link.submit(make_params(record), {**parts, **make_palette(record)}, tell, job=job, previews=True)
     add_entry(scene, job, record)
     return job
 

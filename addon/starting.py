@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core.errors import ArtError
+from .core.palettes import pack, unpack
 from .core.records import JobRecord, SheetRecord
 from .core.sheets import SheetSettings, cut_sheet
 from .images import check_image, read_pixels
+from .palettes import find_palette, read_palette
 from .session import start
 
 PIXELS = ("colours", "orphans", "patterns", "outline")
@@ -88,6 +90,8 @@ def make_record(scene: bpy.types.Scene, kind: str) -> JobRecord:
         palette_lock=settings.palette_lock,
         hard_alpha=settings.hard_alpha,
         **{name: getattr(settings, name) for name in PIXELS},
+        palette=pack(read_palette(settings.palette)) if settings.palette is not None else (),
+        palette_name=settings.palette.name if settings.palette is not None else "",
         anchor=settings.anchor,
         count=settings.count,
         temperature=settings.temperature,
@@ -115,6 +119,7 @@ def restore_record(scene: bpy.types.Scene, record: JobRecord) -> list[str]:
     settings = data.settings
     for name in ("model", "seed", "steps", "palette_lock", "hard_alpha", *PIXELS, "anchor", "fps"):
         setattr(settings, name, getattr(record, name))
+    settings.palette = find_palette(record.palette_name, unpack(record.palette)) if record.palette else None
     if record.kind in ("extend", "loop"):
         for name in ("count", "temperature", "top_p", "variations"):
             setattr(settings, name, getattr(record, name))

@@ -97,7 +97,7 @@ def open_panels(watch: Watch) -> list[str]:
         bpy.utils.unregister_class(kind)
     for kind in kinds:
         kind.bl_options = set()
-        for name in ("draw", "draw_header_preset"):
+        for name in ("draw", "draw_header", "draw_header_preset"):
             if hasattr(kind, name):
                 setattr(kind, name, watch.wrap_draw(kind.bl_idname, getattr(kind, name)))
         bpy.utils.register_class(kind)

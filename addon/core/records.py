@@ -39,6 +39,10 @@ class JobRecord:
     hard_alpha: bool = True
     colours: int = 0
     """0 for all of the character's own."""
+    palette: tuple[int, ...] = ()
+    """Other colours in their place, 0xRRGGBB; empty for the character's own."""
+    palette_name: str = ""
+    """Data-block that these colours came from."""
     orphans: bool = True
     patterns: bool = True
     outline: bool = False

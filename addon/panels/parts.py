@@ -120,22 +120,24 @@ def draw_settings(layout, context):
     row.operator("bitpuppet.roll_seed", text="", icon="FILE_REFRESH")
     layout.prop(settings, "steps")
     layout.prop(settings, "fps")
-    column = layout.column(heading="Pixels")
-    column.prop(settings, "palette_lock")
-    sub = column.column()
-    sub.enabled = not settings.palette_lock
-    sub.prop(settings, "hard_alpha")
     layout.prop(settings, "anchor")
 
 
 def draw_pixels(layout, context):
-    """What is done to the pixels of frames with the palette lock."""
+    """What is done to the pixels of frames: all of it with the palette lock, hard alpha without it, too."""
     settings = context.scene.bitpuppet.settings
     layout.use_property_split = True
     layout.use_property_decorate = False
-    layout.enabled = settings.palette_lock
-    layout.prop(settings, "colours")
-    column = layout.column(heading="Mend")
+    layout.prop(settings, "hard_alpha")
+    column = layout.column()
+    column.enabled = settings.palette_lock
+    row = column.row(align=True)
+    row.prop(settings, "palette", placeholder="own colors")
+    row.operator("bitpuppet.load_palette", text="", icon="FILE_FOLDER")
+    row = column.row()
+    row.enabled = settings.palette is None
+    row.prop(settings, "colours")
+    column = column.column(heading="Mend")
     for name in ("orphans", "patterns", "outline"):
         column.prop(settings, name)
 

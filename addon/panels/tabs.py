@@ -109,6 +109,10 @@ class _Pixels(_Panel):
     bl_options = CLOSED
     draws = (parts.draw_pixels,)
 
+    def draw_header(self, context):
+        """The switch of it all."""
+        self.layout.prop(context.scene.bitpuppet.settings, "palette_lock", text="")
+
 
 class _Extend(_Panel):
     """How a motion goes on."""

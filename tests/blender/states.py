@@ -147,6 +147,12 @@ def show_result(stage: Stage) -> None:
     stage.data.settings.palette_lock = False
 
 
+def show_palette(stage: Stage) -> None:
+    stage.choose()
+    colours = np.array([[255, 0, 0], [0, 0, 1]], np.uint8)
+    stage.data.settings.palette = stage.load("palettes").find_palette("two", colours)
+
+
 def show_unlisted(stage: Stage) -> None:
     stage.finish()
     bpy.ops.bitpuppet.clear()
@@ -275,6 +281,7 @@ STATES: dict[str, Callable[[Stage], None]] = {
     "failed": show_failed,
     "cancelled": show_cancelled,
     "result": show_result,
+    "palette": show_palette,
     "unlisted": show_unlisted,
     "motion": show_motion,
     "batch": show_batch,

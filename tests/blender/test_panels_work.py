@@ -146,6 +146,50 @@ def test_result_replaces_the_image_that_was_chosen(data: Any, link: PlayedLink) 
     assert (read(data.settings.output) == join(draw(8, 8, 6, 5))).all()
 
 
+def test_palettes_colours_go_with_the_job_and_come_back(data: Any, link: PlayedLink, tmp_path: Path) -> None:
+    (tmp_path / "two.hex").write_text("ff8001\n000203\n")
+    bpy.ops.bitpuppet.load_palette(filepath=str(tmp_path / "two.hex"))
+    palette = data.settings.palette
+    data.settings.colours, data.settings.hard_alpha = 5, False
+    bpy.ops.bitpuppet.retarget()
+    ((job, (params, parts)),) = link.asked.items()
+    assert parts["palette"].tolist() == [[255, 128, 1], [0, 2, 3]]
+    assert (params.pixels.colours, params.pixels.hard_alpha) == (None, False)
+    data.settings.palette, data.settings.hard_alpha = None, True
+    bpy.ops.bitpuppet.restore(job=job)
+    assert data.settings.palette == palette and not data.settings.hard_alpha
+    palette.colors[0].color = (0, 0, 0)  # not what the job had
+    bpy.ops.bitpuppet.restore(job=job)
+    assert data.settings.palette != palette
+    bpy.ops.bitpuppet.retarget()
+    assert link.asked[list(link.asked)[-1]][1]["palette"].tolist() == [[255, 128, 1], [0, 2, 3]]
+    data.settings.palette = None
+    bpy.ops.bitpuppet.retarget()
+    params, parts = link.asked[list(link.asked)[-1]]
+    assert "palette" not in parts and params.pixels.colours == 5
+
+
+def test_palettes_are_loaded_from_images_and_failures_told(data: Any, link: PlayedLink, tmp_path: Path) -> None:
+    image = bpy.data.images.new("ramp", 2, 1, alpha=True)
+    image.pixels.foreach_set(np.array([1, 0, 0, 1, 0, 0, 1 / 255, 1], np.float32))
+    image.filepath_raw, image.file_format = str(tmp_path / "ramp.png"), "PNG"
+    image.save()
+    bpy.ops.bitpuppet.load_palette(filepath=str(tmp_path / "ramp.png"))
+    assert data.settings.palette.name == "ramp" and len(data.settings.palette.colors) == 2
+    bpy.ops.bitpuppet.retarget()
+    assert link.asked[data.jobs[0].job][1]["palette"].tolist() == [[255, 0, 0], [0, 0, 1]]
+    works: list[tuple[Any, Any]] = []
+    link.run = lambda *work: works.append(work)  # type: ignore[method-assign] - as in life, not at once
+    bpy.ops.bitpuppet.load_palette(filepath=str(tmp_path / "none.gpl"))
+    PlayedLink.run(link, *works.pop())
+    assert "cannot be read" in data.notice and data.settings.palette.name == "ramp"
+    with pytest.raises(RuntimeError, match="cannot be read"):
+        bpy.ops.bitpuppet.load_palette(filepath=str(tmp_path / "none.png"))
+    data.settings.palette = bpy.data.palettes.new("nothing")
+    with pytest.raises(RuntimeError, match="0 colors"):
+        bpy.ops.bitpuppet.retarget()
+
+
 def test_extend_keeps_the_given_frames_and_stores_each_variation(data: Any, link: PlayedLink) -> None:
     data.settings.variations, data.settings.palette_lock, data.settings.anchor = 2, False, "GROUND"
     bpy.ops.bitpuppet.close_loop()
