@@ -73,6 +73,10 @@ class SetAdd(Guarded, bpy.types.Operator):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        column = layout.column(align=True)
+        column.scale_y = 0.8
+        column.label(text="A folder with a sub-folder", icon="INFO")
+        column.label(text="for each character", icon="BLANK1")
         layout.prop(self, "set_name", placeholder="as the folder")
         layout.prop(self, "key_corner")
         layout.prop(self, "replace")
