@@ -84,6 +84,7 @@ def run_tests(python: Path, scratch: Path, archive: Path, backend: Path, tests: 
         ("BITPUPPET_RUNTIME", "run"),
         ("BITPUPPET_STORE", "store"),
         ("BITPUPPET_MODELS", "models"),
+        ("BITPUPPET_SETS", "sets"),
     ):
         (scratch / name).mkdir(mode=0o700)
         environ[variable] = str(scratch / name)

@@ -86,6 +86,61 @@ def test_edited_motion_is_drawn_again(connected: Extension, scene: None, example
     assert np.array_equal(frames[-2], frames[-3]), "a held pose is drawn once"
 
 
+def test_in_betweens_are_drawn_and_can_be_edited_again(
+    connected: Extension, scene: None, example: dict[str, np.ndarray]
+) -> None:
+    bpy.ops.bitpuppet.retarget()
+    strip = read_result(connected, wait_for_job(connected))
+    bpy.ops.bitpuppet.motion_to_timeline(step=1)
+    bpy.context.scene.frame_set(bpy.context.scene.frame_start + 1)
+    bpy.ops.bitpuppet.add_in_between()
+    bpy.ops.bitpuppet.redecode()
+    connected.wait(lambda: bpy.context.scene.bitpuppet.jobs[0].kind == "decode", "its tokens")
+    item = wait_for_job(connected)
+    frames = read_result(connected, item)
+    assert len(frames) == len(strip) + 1
+    known = connected.load("results").read_tokens(item.image)
+    assert known is not None and len(known) == len(frames), "the backend told the mixed ones"
+    bpy.ops.bitpuppet.motion_to_timeline(step=1)
+    bpy.ops.bitpuppet.redecode()
+    assert bpy.context.scene.bitpuppet.jobs[0].kind == "decode", "no tokens need to be read"
+    assert np.array_equal(read_result(connected, wait_for_job(connected)), frames)
+
+
+def test_colours_of_a_palette_file_are_all_that_is_drawn(connected: Extension, scene: None, tmp_path: Path) -> None:
+    (tmp_path / "mine.hex").write_text("ff0102\n03ff04\n0506ff\n")
+    settings = bpy.context.scene.bitpuppet.settings
+    bpy.ops.bitpuppet.load_palette(filepath=str(tmp_path / "mine.hex"))
+    connected.wait(lambda: settings.palette, "the palette")
+    bpy.ops.bitpuppet.retarget()
+    frames = read_result(connected, wait_for_job(connected))
+    used = {tuple(colour) for colour in frames[frames[..., 3] > 0][:, :3].tolist()}
+    assert used <= {(255, 1, 2), (3, 255, 4), (5, 6, 255)} and len(used) > 1
+
+
+def test_added_set_is_one_of_the_backend(connected: Extension, scene: None, tmp_path: Path) -> None:
+    frames = np.zeros((4, 16, 16, 4), dtype=np.uint8)
+    for number, frame in enumerate(frames):
+        frame[4:12, 3 + number : 9 + number] = (200, 80, 40, 255)
+    encode_png = connected.load("core.png").encode_png
+    (tmp_path / "zoo" / "frog").mkdir(parents=True)
+    for name, rows in (("walk", frames), ("back", frames[::-1])):
+        (tmp_path / "zoo" / "frog" / f"{name}_16x16.png").write_bytes(encode_png(np.concatenate(list(rows), axis=1)))
+    training, addition = connected.load("training"), connected.load("additions")
+    bpy.ops.bitpuppet.set_add(directory=str(tmp_path / "zoo"))
+    assert addition.find_addition() is not None
+    connected.wait(lambda: addition.find_addition() is None, "the set")
+    assert training.get_training().outcome == "The set zoo is there: 1 character"
+    training.get_training().sets = ()
+    bpy.ops.bitpuppet.train_look()
+    connected.wait(lambda: training.get_training().sets, "the backend's sets")
+    assert training.get_training().sets == ("zoo",)
+    bpy.ops.bitpuppet.set_add(directory=str(tmp_path / "zoo"), replace=True)
+    addition.cancel()
+    connected.wait(lambda: addition.find_addition() is None, "its end")
+    assert "cancelled" in training.get_training().outcome and not connected.state.stops
+
+
 def test_backend_tells_its_models_and_refuses_a_set_that_is_not_there(connected: Extension, scene: None) -> None:
     get_training = connected.load("training").get_training
     assert bpy.ops.bitpuppet.train_look() == {"FINISHED"}
