@@ -17,6 +17,10 @@ from .process import Runner, StoppedError
 from .server import Source, clean_environ
 
 PREFERENCES = "bitpuppet.open_preferences"
+UNKNOWN_PROGRAM = (
+    "The way Use Running knows a backend by its keys and not where its program is; add the set there with "
+    "bitpuppet dataset add, or choose Use Existing"
+)
 _PROGRESS = re.compile(r"Progress (\d{1,9}) of (\d{1,9}) (\w+)")
 _ERROR = "error: "
 _REPLACE = ("or give --replace", "or switch Replace on")
@@ -102,10 +106,7 @@ def find_program(source: Source) -> Path:
     if source.problem:
         raise ArtError(source.problem, PREFERENCES)
     if not source.command:
-        raise ArtError(
-            "The way Use Running knows a backend by its keys and not where its program is; add the set there with "
-            "bitpuppet dataset add, or choose Use Existing"
-        )
+        raise ArtError(UNKNOWN_PROGRAM)
     return Path(source.command[0])
 
 

@@ -84,7 +84,20 @@ class MotionToTimeline(Guarded, bpy.types.Operator):
         _select(context, plane)
 
 
-class LockPoses(Guarded, bpy.types.Operator):
+class OnMotion(Guarded):
+    """An operator on the motion of the active object."""
+
+    @classmethod
+    def poll(cls, context):
+        """Whether the active object has a motion of ours."""
+        active = context.active_object
+        if active is not None and active.get(decoding.STRIP) and any(decoding.list_curves(active)):
+            return True
+        cls.poll_message_set("Select the plane that has the motion on the timeline")
+        return False
+
+
+class LockPoses(OnMotion, bpy.types.Operator):
     """Lock the selected keys, which makes them Extreme keys: frames that show them stay untouched"""
 
     bl_idname = "bitpuppet.lock_poses"
@@ -92,11 +105,6 @@ class LockPoses(Guarded, bpy.types.Operator):
     bl_options = UNDOABLE
 
     lock: BoolProperty(name="Lock", default=True, options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context):
-        """Whether the active object has a motion."""
-        return poll_motion(cls, context)
 
     def act(self, context):
         """Change the type of the selected keys."""
@@ -110,17 +118,12 @@ class LockPoses(Guarded, bpy.types.Operator):
             raise ArtError("No key is selected; select keys in the Dope Sheet")
 
 
-class AddBetween(Guarded, bpy.types.Operator):
+class AddBetween(OnMotion, bpy.types.Operator):
     """Add an in-between after the current pose, as a Breakdown key; Re-decode draws it from the poses around it"""
 
     bl_idname = "bitpuppet.add_in_between"
     bl_label = "In-between"
     bl_options = UNDOABLE
-
-    @classmethod
-    def poll(cls, context):
-        """Whether the active object has a motion."""
-        return poll_motion(cls, context)
 
     def act(self, context):
         """Insert the key, and show its frame."""
@@ -128,17 +131,12 @@ class AddBetween(Guarded, bpy.types.Operator):
         scene.frame_current = round(decoding.add_between(context.active_object, scene.frame_current))
 
 
-class Redecode(Guarded, bpy.types.Operator):
+class Redecode(OnMotion, bpy.types.Operator):
     """Make a new strip from the edited keys of the active object; locked frames stay untouched"""
 
     bl_idname = "bitpuppet.redecode"
     bl_label = "Re-decode"
     bl_options = PLAIN
-
-    @classmethod
-    def poll(cls, context):
-        """Whether the active object has a motion."""
-        return poll_motion(cls, context)
 
     def act(self, context):
         """Start the job, or put the strip together where all is locked."""
@@ -187,15 +185,6 @@ def find_step(scene, image):
     """Scene frames for one frame of a strip, by the frame rates of both."""
     rate = scene.render.fps / scene.render.fps_base
     return max(1, round(rate / results.get_fps(image)))
-
-
-def poll_motion(cls, context):
-    """Whether the active object has a motion of ours."""
-    active = context.active_object
-    if active is not None and active.get(decoding.STRIP) and any(decoding.list_curves(active)):
-        return True
-    cls.poll_message_set("Select the plane that has the motion on the timeline")
-    return False
 
 
 def _add_image_strip(scene, name, paths, step, start):

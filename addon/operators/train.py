@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from .. import additions
 from ..core.errors import ArtError
 from ..preferences import get_preferences
-from ..sets import suggest_name
+from ..sets import UNKNOWN_PROGRAM, suggest_name
 from ..state import current
 from ..training import delete_model, describe_facts, get_training, look, rename_model, start, steer
 from .base import INNER, PLAIN, Guarded
@@ -52,10 +52,7 @@ class SetAdd(Guarded, bpy.types.Operator):
     def poll(cls, context):
         """Whether the backend's program is known, and no set is being added."""
         if get_preferences().mode == "ENDPOINT":
-            cls.poll_message_set(
-                "The way Use Running knows a backend by its keys and not where its program is; add the set there with "
-                "bitpuppet dataset add"
-            )
+            cls.poll_message_set(UNKNOWN_PROGRAM)
             return False
         if additions.find_addition() is not None:
             cls.poll_message_set("A set is being added; wait until it is there")

@@ -263,12 +263,18 @@ def test_batch_is_each_motion_on_each_character(data: Any, link: PlayedLink) -> 
     assert {item.state for item in data.jobs} == {"cancelled"}
 
 
-def test_edited_keys_are_decoded_and_locked_frames_stay(data: Any, link: PlayedLink, curves: Any) -> None:
+def key_motion(data: Any, link: PlayedLink, step: int) -> np.ndarray:
+    """Put a result of four frames on the timeline, a key every `step` scene frames: its frames (4, 8, 6, 4)."""
     data.motion.rows = "0"
     bpy.ops.bitpuppet.retarget()
     strip = draw(4, 8, 6, 9)
     link.finish(data.jobs[0].job, {"frames": strip})
-    bpy.ops.bitpuppet.motion_to_timeline(step=2)
+    bpy.ops.bitpuppet.motion_to_timeline(step=step)
+    return strip
+
+
+def test_edited_keys_are_decoded_and_locked_frames_stay(data: Any, link: PlayedLink, curves: Any) -> None:
+    strip = key_motion(data, link, step=2)
     plane = bpy.context.active_object
     (curve,) = curves(plane)
     points = curve.keyframe_points
@@ -296,11 +302,7 @@ def test_edited_keys_are_decoded_and_locked_frames_stay(data: Any, link: PlayedL
 
 
 def test_in_betweens_are_keyed_mixed_and_remembered(data: Any, link: PlayedLink, curves: Any) -> None:
-    data.motion.rows = "0"
-    bpy.ops.bitpuppet.retarget()
-    strip = draw(4, 8, 6, 9)
-    link.finish(data.jobs[0].job, {"frames": strip})
-    bpy.ops.bitpuppet.motion_to_timeline(step=2)
+    strip = key_motion(data, link, step=2)
     (curve,) = curves(bpy.context.active_object)
     scene = bpy.context.scene
     scene.frame_set(3)
@@ -335,11 +337,7 @@ def test_in_betweens_are_keyed_mixed_and_remembered(data: Any, link: PlayedLink,
 
 
 def test_all_locked_needs_no_backend(data: Any, link: PlayedLink, curves: Any) -> None:
-    data.motion.rows = "0"
-    bpy.ops.bitpuppet.retarget()
-    strip = draw(4, 8, 6, 9)
-    link.finish(data.jobs[0].job, {"frames": strip})
-    bpy.ops.bitpuppet.motion_to_timeline(step=1)
+    strip = key_motion(data, link, step=1)
     (curve,) = curves(bpy.context.active_object)
     for number, point in enumerate(curve.keyframe_points):
         point.co.y, point.type = 3 - number, "EXTREME"

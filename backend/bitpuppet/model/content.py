@@ -50,8 +50,8 @@ class Palette(NamedTuple):
         for frame in frames:
             pixels = frame[..., :3].float() / 127.5 - 1
             # No product of matrices, bfloat16 is coarse; channel by channel, since sums of three values are slow.
-            apart = sum((pixels[..., i, None] - opaque[:, i]).square() for i in range(3))
-            numbers.append((torch.as_tensor(apart).argmin(dim=-1) + 1) * (frame[..., 3] >= 128))
+            red, green, blue = ((pixels[..., i, None] - opaque[:, i]).square() for i in range(3))
+            numbers.append(((red + green + blue).argmin(dim=-1) + 1) * (frame[..., 3] >= 128))
         return torch.stack(numbers).to(torch.uint8)
 
 

@@ -53,7 +53,9 @@ class Muon(Optimizer):
                 if matrix.grad is None:
                     continue
                 state = self.state[matrix]
-                momentum: Tensor = state.setdefault("momentum_buffer", torch.zeros_like(matrix.grad))
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(matrix.grad)
+                momentum: Tensor = state["momentum_buffer"]
                 momentum.lerp_(matrix.grad, 1 - MOMENTUM)
                 update = orthogonalize(matrix.grad.lerp(momentum, MOMENTUM))
                 matrix.mul_(1 - group["lr"] * group["weight_decay"])
