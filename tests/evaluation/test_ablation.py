@@ -67,6 +67,19 @@ def test_finished_rows_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert first.to_table().row_count == 2
 
 
+def test_rows_share_what_comes_before_rate_control(tmp_path: Path) -> None:
+    settings = replace(QUICK, steps=4)
+    alone = run_ablation(tmp_path / "alone.json", rows=["bits-160"], settings=settings, cpu=True)
+    table = run_ablation(tmp_path / "t.json", rows=["bits-2", "bits-160", "single-frame"], settings=settings, cpu=True)
+    trained = {
+        folder.name: [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        for folder in (tmp_path / "t-runs").iterdir()
+    }
+    assert trained == {"common": [1], "bits-2": [2, 3, 4], "bits-160": [2, 3, 4], "single-frame": [1, 2, 3, 4]}
+    assert table.rows["bits-160"]["soft_bits"] == alone.rows["bits-160"]["soft_bits"]
+    assert table.rows["bits-2"]["soft_bits"] < table.rows["bits-160"]["soft_bits"]
+
+
 def test_a_stopped_row_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     out = tmp_path / "table.json"
     seen: list[tuple[str, int]] = []

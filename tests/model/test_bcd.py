@@ -11,7 +11,7 @@ from bitpuppet.model.bcd import BitrateControlledDiffusion, order_frames, pick_t
 from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.preset import PRESETS, Preset
-from bitpuppet.model.reference import References
+from bitpuppet.model.reference import NEAREST, References
 from bitpuppet.sprites import collect_palette, place_clip
 
 TINY = PRESETS["tiny"]
@@ -43,6 +43,21 @@ def join(one: Content, two: Content) -> Content:
     assert one.references is not None and two.references is not None
     parts = (torch.cat(pair) for pair in zip(one.references, two.references, strict=True) if pair[0] is not None)
     return Content(torch.cat([one.tokens, two.tokens]), torch.cat([one.mask, two.mask]), palette, References(*parts))
+
+
+@torch.inference_mode()
+def test_what_two_readings_say_is_averaged(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
+    many, one = encode(model, frames[:4]), encode(model, frames[4:5])
+    motion = model.quantizer.look_up(model.encode_motion(frames[:3]))
+    noise = torch.randn(3, TINY.tokens, TINY.token_width)
+    asked = noise, torch.zeros(3), motion
+    memory = model.denoiser.remember(many)
+    first, second = (model.denoiser(*asked, memory, passed=passed).softmax(-1) for passed in (0, NEAREST))
+    assert not torch.allclose(first, second)
+    mean = model.denoiser.ask(*asked, memory).softmax(-1)
+    torch.testing.assert_close(mean, (first + second) / 2, atol=1e-5, rtol=1e-4)
+    memory = model.denoiser.remember(one)  # seen and mirrored: no more frames than one reading takes
+    assert torch.allclose(model.denoiser.ask(*asked, memory), model.denoiser(*asked, memory).log_softmax(-1), atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 3, 80])

@@ -16,7 +16,7 @@ from bitpuppet.model.preset import PRESETS
 from bitpuppet.model.weights import save_weights
 from bitpuppet.training.checkpoint import split_parameters
 from bitpuppet.training.loop import Progress, Trainer
-from bitpuppet.training.recipe import Recipe
+from bitpuppet.training.recipe import CONTROL_START, Recipe
 from bitpuppet.training.samples import draw_samples
 
 TINY = PRESETS["tiny"]
@@ -88,6 +88,43 @@ def test_a_run_can_begin_at_weights(tmp_path: Path) -> None:
     other = Trainer(replace(TINY, groups=2), RECIPE, make_mixture(None, 64), tmp_path / "other", cpu=True)
     with pytest.raises(BitpuppetError, match="other sizes"):
         other.start_from(tmp_path / "w.safetensors")
+
+
+def test_a_run_can_branch_off_before_rate_control(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, rate_scale=1.0, control=(0.5, 0.9))
+    whole = make_trainer(tmp_path / "whole", recipe)
+    whole.run()
+    other = Trainer(
+        replace(TINY, bits_per_frame=5.0), recipe, make_mixture(None, TINY.canvas), tmp_path / "5", cpu=True
+    )
+    other.run(until=3)
+    branch = make_trainer(tmp_path / "branch", recipe)
+    branch.branch_from(other.checkpoint_file)
+    branch.run()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, branch.model.state_dict()[name]), name
+    other.run()
+    assert any(
+        not torch.equal(value, whole.model.state_dict()[name]) for name, value in other.model.state_dict().items()
+    )
+    with pytest.raises(BitpuppetError, match="rate control begins at 3"):
+        make_trainer(tmp_path / "late", recipe).branch_from(other.checkpoint_file)
+
+
+def test_another_number_of_sampling_steps_can_resume(tmp_path: Path) -> None:
+    make_trainer(tmp_path).save()
+    other = Trainer(replace(TINY, steps=TINY.steps + 1), RECIPE, make_mixture(None, 64), tmp_path, cpu=True)
+    other.resume()
+    assert other.preset.steps == TINY.steps + 1
+
+
+def test_rate_control_comes_in_slowly() -> None:
+    assert [RECIPE.control_at(step) for step in (0, 5)] == [1, 1]
+    recipe = Recipe(steps=100, control=(0.2, 0.6))
+    factors = [recipe.control_at(step) for step in range(100)]
+    assert factors[:20] == [0] * 20 and factors[60:] == [1] * 40
+    assert factors[20] == pytest.approx(CONTROL_START) and factors[40] == pytest.approx(CONTROL_START**0.5)
+    assert factors == sorted(factors)
 
 
 def test_each_learning_parameter_has_one_optimizer() -> None:

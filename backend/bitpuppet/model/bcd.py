@@ -167,8 +167,8 @@ class BitrateControlledDiffusion(nn.Module):
             windows = []
             for start in range(0, frames, at_once):
                 first, last = max(0, start - overlap), min(frames, start + at_once + overlap)
-                window = (rearrange(part[:, first:last], "b t ... -> (b t) ...") for part in parts)
-                clean = self.denoiser.read_out(self.denoiser(*window, memory), memory)
+                tokens, level, wanted = (rearrange(part[:, first:last], "b t ... -> (b t) ...") for part in parts)
+                clean = self.denoiser.read_out(self.denoiser.ask(tokens, level, wanted, memory), memory)
                 clean = rearrange(clean, "(b t) ... -> b t ...", b=clips)
                 windows.append(clean[:, start - first : start - first + at_once])
             return rearrange(torch.cat(windows, dim=1), "b t ... -> (b t) ...")

@@ -39,8 +39,8 @@ class MotionAgreement(nn.Module):
         self._encoder = model.encoder
         self.recipe = recipe
 
-    def forward(self, batch: TensorBatch, sharpness: float) -> Losses:
-        """Losses of a batch; what stands for the diffusion loss is the agreement of codewords, in nats."""
+    def forward(self, batch: TensorBatch, sharpness: float, control: float = 1.0) -> Losses:
+        """Losses of a batch, as `CrossDriving`; what stands for the diffusion loss is codewords' agreement, in nats."""
         model = self.model
         frames = rearrange(torch.cat([batch.motion, batch.target, batch.content], dim=1), "b t h w c -> (b t) h w c")
         read = self._encoder.forward_motion(*pick_tokens(model.codec.encode(frames), model.preset.tokens))
@@ -48,7 +48,7 @@ class MotionAgreement(nn.Module):
         model.quantizer.observe(quantized.indices)
         before, after = read.flatten(1), quantized.motion
         codewords, unquantized = score_scenes(after, batch), score_scenes(before, batch)
-        total = codewords + UNQUANTIZED * unquantized + model.quantizer.rate_loss(quantized.bits)
+        total = codewords + UNQUANTIZED * unquantized + control * model.quantizer.rate_loss(quantized.bits)
         total = total + NAMED * self.naming(before, after, batch)
         return Losses(
             total=total,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,8 +104,29 @@ class Trainer:
         Raises:
             BitpuppetError: there is no usable checkpoint, or it was made with other sizes.
         """
-        checkpoint = Checkpoint.read(self.checkpoint_file)
-        if Preset.from_metadata(checkpoint.settings["preset"]) != self.preset:
+        self._take_over(Checkpoint.read(self.checkpoint_file), self.preset)
+
+    def branch_from(self, other: Path) -> None:
+        """Go on where another run stopped before its rate control set in, with this run's own target.
+
+        Args:
+            other: that run's checkpoint; sizes, data and recipe are the same.
+
+        Raises:
+            BitpuppetError: it is no usable checkpoint, was made with other sizes, or is under rate control already.
+        """
+        checkpoint = Checkpoint.read(other)
+        begin = self.recipe.control[0] * self.recipe.steps
+        if checkpoint.step > begin:
+            raise BitpuppetError(
+                f"{other}: after {checkpoint.step} steps, rate control begins at {begin:.0f}; train anew"
+            )
+        asked = checkpoint.settings["preset"].get("bits_per_frame", self.preset.bits_per_frame)
+        self._take_over(checkpoint, replace(self.preset, bits_per_frame=asked))
+
+    def _take_over(self, checkpoint: Checkpoint, preset: Preset) -> None:
+        found = Preset.from_metadata(checkpoint.settings["preset"])
+        if replace(found, steps=preset.steps) != preset:  # in how many steps frames are drawn is no setting of training
             raise BitpuppetError(f"{self.checkpoint_file}: made with other preset settings; train in another folder")
         self.model.load_state_dict(checkpoint.model)
         self.objective.load_state_dict(checkpoint.lessons, strict=False)
@@ -134,8 +155,17 @@ class Trainer:
         draw_samples: Sampler | None = None,
         checkpoint_every: float = 240.0,
         sample_every: int = 250,
+        until: int | None = None,
     ) -> None:
-        """Train to the recipe's last step. Ctrl-C, or any exception from `watch`, saves a checkpoint first."""
+        """Train to the recipe's last step. Ctrl-C, or any exception from `watch`, saves a checkpoint first.
+
+        Args:
+            watch: told after each step.
+            draw_samples: draws a picture every `sample_every` steps.
+            checkpoint_every: seconds between checkpoints.
+            sample_every: see `draw_samples`.
+            until: stop before this step, 0..steps; the last one where it is None.
+        """
         accelerator = self.accelerator
         objective, *optimizers = accelerator.prepare(self.objective, *self.optimizers)
         if self._compile:
@@ -143,7 +173,7 @@ class Trainer:
             self.model.encoder.stack.compile()
         saved = began = time.monotonic()
         try:
-            while self.step < self.recipe.steps:
+            while self.step < (self.recipe.steps if until is None else until):
                 measures = self._take_step(objective, optimizers)
                 now = time.monotonic()
                 measures["seconds"], began = now - began, now
@@ -190,7 +220,8 @@ class Trainer:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * rate
-        losses = objective(TensorBatch.from_arrays(batch, accelerator.device), recipe.sharpness_at(self.step))
+        tensors = TensorBatch.from_arrays(batch, accelerator.device)
+        losses = objective(tensors, recipe.sharpness_at(self.step), recipe.control_at(self.step))
         accelerator.backward(losses.total)
         norm: Tensor = accelerator.clip_grad_norm_(self.objective.parameters(), recipe.clip)
         for optimizer in optimizers:

@@ -46,8 +46,14 @@ class CrossDriving(nn.Module):
         self.model = model
         self.recipe = recipe
 
-    def forward(self, batch: TensorBatch, sharpness: float) -> Losses:
-        """Losses of a batch."""
+    def forward(self, batch: TensorBatch, sharpness: float, control: float = 1.0) -> Losses:
+        """Losses of a batch.
+
+        Args:
+            batch: pairs.
+            sharpness: alpha of the quantizer.
+            control: factor of the rate loss, 0..1.
+        """
         model, recipe = self.model, self.recipe
         content, others = self._encode_content(batch, sharpness)
         memory = model.denoiser.remember(content)
@@ -93,7 +99,7 @@ class CrossDriving(nn.Module):
             score = score_colours(prediction, rearrange(wanted, "f l n -> f (l n)").long())
             diffusion, wrong = score.loss, score.wrong
         at_max = sigma >= model.preset.sigma_max
-        total = diffusion + recipe.rate_scale * model.quantizer.rate_loss(quantized.bits)
+        total = diffusion + control * recipe.rate_scale * model.quantizer.rate_loss(quantized.bits)
         if content.references is not None and content.references.numbers is not None:
             likeness = model.denoiser.compare(quantized.motion, content.references)
             total = total + RETRIEVAL * score_retrieval(likeness, batch.wanted, content.references)
