@@ -135,7 +135,7 @@ class BitpuppetSettings(bpy.types.PropertyGroup):
     )
     orphans: BoolProperty(name="Orphans", description="Mend single pixels that the character never has", default=True)
     patterns: BoolProperty(
-        name="Patterns", description="Mend pixels that the character always shows otherwise", default=True
+        name="Patterns", description="Mend pixels that the character always shows otherwise", default=False
     )
     outline: BoolProperty(
         name="Outline", description="Mend a closed outline where colours of the inside broke it", default=False

@@ -44,7 +44,7 @@ class JobRecord:
     palette_name: str = ""
     """Data-block that these colours came from."""
     orphans: bool = True
-    patterns: bool = True
+    patterns: bool = False
     outline: bool = False
     anchor: str = "SOURCE"
     count: int = 8

@@ -47,7 +47,7 @@ class PixelParams:
     """Mend outlines."""
     orphans: bool = True
     """Mend single pixels unlike all their neighbours."""
-    patterns: bool = True
+    patterns: bool = False
     """Mend pixels that the character always shows otherwise."""
 
     def __post_init__(self) -> None:

@@ -17,10 +17,10 @@ LATER = ("colours", "palette", "palette_name", "orphans", "patterns", "outline")
 
 @pytest.mark.parametrize("kind", DRAWN)
 def test_every_job_that_draws_asks_for_the_records_pixels(kind: str) -> None:
-    record = JobRecord(kind, colours=12, hard_alpha=False, outline=True, orphans=False, patterns=False)
+    record = JobRecord(kind, colours=12, hard_alpha=False, outline=True, orphans=False, patterns=True)
     params = make_params(read_record(record.to_text()))
     assert isinstance(params, RetargetParams | ExtendParams | DecodeParams)
-    assert params.pixels == PixelParams(12, False, True, False, False)
+    assert params.pixels == PixelParams(12, False, True, False, True)
 
 
 @pytest.mark.parametrize("kind", DRAWN)

@@ -78,7 +78,7 @@ def test_heads_run_resume_and_draw(
 def test_render64_learns_from_rendered_characters(
     bitpuppet: Bitpuppet, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = replace(preset.PRESETS["tiny"], name="render64", head="values", patch=16)
+    sizes = replace(preset.PRESETS["tiny"], name="render64", head="values", sampler="euler", patch=16)
     monkeypatch.setitem(preset.PRESETS, "render64", sizes)  # type: ignore[arg-type]
     root = folder / "rendered"
     root.mkdir()

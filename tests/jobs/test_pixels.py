@@ -34,8 +34,9 @@ def test_the_lock_is_the_palette_stage_and_its_steps() -> None:
     wrong = content[:1].copy()
     wrong[0, 10, 10] = content[0, 11, 11] if (content[0, 11, 11] != content[0, 10, 10]).any() else content[0, 9, 9]
     assert (wrong != content[:1]).any()
-    assert np.array_equal(lock_pixels(wrong, content, palette), content[:1])
-    without = PixelOptions(patterns=False, orphans=False).resolve()
+    mended = lock_pixels(wrong, content, palette, PixelOptions(patterns=True).resolve())
+    assert np.array_equal(mended, content[:1])
+    without = PixelOptions(orphans=False).resolve()
     assert np.array_equal(lock_pixels(wrong, content, palette, without), snap_frames(wrong, palette))
 
 
@@ -70,8 +71,8 @@ def test_palettes_are_numbers_files_or_the_source(tmp_path: Path) -> None:
 
 def test_a_line_of_jobs_names_the_steps() -> None:
     assert RetargetJob.from_json(json.dumps(LINE)).pixels == OWN_PIXELS
-    line = LINE | {"palette": 16, "hard-alpha": False, "outline": True, "orphans": False, "patterns": False}
-    assert RetargetJob.from_json(json.dumps(line)).pixels == PixelOptions("16", False, True, False, False)
+    line = LINE | {"palette": 16, "hard-alpha": False, "outline": True, "orphans": False, "patterns": True}
+    assert RetargetJob.from_json(json.dumps(line)).pixels == PixelOptions("16", False, True, False, True)
     for key, value in (("outline", "yes"), ("patterns", 1), ("palette", True), ("palette", [1])):
         with pytest.raises(BitpuppetError, match=f"{key} is .*, it must be"):
             RetargetJob.from_json(json.dumps(LINE | {key: value}))

@@ -145,7 +145,7 @@ def test_palette_lock_holds_whatever_the_model_draws(seed: int) -> None:
     content[0, 4:18, 5:15, :3] = rng.integers(0, 256, (5, 3), dtype=np.uint8)[rng.integers(0, 5, (14, 10))]
     content[0, 4:18, 5:15, 3] = 255
     placed, anchor = job_module.place_clip(content, CANVAS)
-    steps = PixelOptions(orphans=False, patterns=False).resolve()
+    steps = PixelOptions(orphans=False).resolve()
     palette = job_module.collect_palette(placed)
     prepared = job_module.Prepared(placed, placed, palette, anchor, 2, (24, 20), steps=steps)
     wild = rng.uniform(-40, 300, (3, CANVAS, CANVAS, 4)).astype(np.float32)

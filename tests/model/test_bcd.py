@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from bitpuppet.data.puppets import Motion, draw_clip, make_puppet
 from bitpuppet.model.bcd import BitrateControlledDiffusion, order_frames, pick_tokens
 from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.content import Content, Palette
+from bitpuppet.model.diffusion import precondition
 from bitpuppet.model.preset import PRESETS, Preset
 from bitpuppet.model.reference import NEAREST, References
 from bitpuppet.sprites import collect_palette, place_clip
@@ -46,18 +50,59 @@ def join(one: Content, two: Content) -> Content:
 
 
 @torch.inference_mode()
-def test_what_two_readings_say_is_averaged(model: BitrateControlledDiffusion, frames: torch.Tensor) -> None:
-    many, one = encode(model, frames[:4]), encode(model, frames[4:5])
-    motion = model.quantizer.look_up(model.encode_motion(frames[:3]))
+def test_steps_average_what_is_seen_beside_more_references(
+    model: BitrateControlledDiffusion, frames: torch.Tensor
+) -> None:
+    content, tokens = encode(model, frames[:4]), model.encode_motion(frames[2:5])
+    motion, memory = model.quantizer.look_up(tokens), model.denoiser.remember(content)
     noise = torch.randn(3, TINY.tokens, TINY.token_width)
-    asked = noise, torch.zeros(3), motion
-    memory = model.denoiser.remember(many)
+    c = precondition(TINY, torch.full((3,), TINY.sigma_max))
+    asked = c.scale * noise * TINY.sigma_max, c.noise, motion
     first, second = (model.denoiser(*asked, memory, passed=passed).softmax(-1) for passed in (0, NEAREST))
-    assert not torch.allclose(first, second)
-    mean = model.denoiser.ask(*asked, memory).softmax(-1)
-    torch.testing.assert_close(mean, (first + second) / 2, atol=1e-5, rtol=1e-4)
-    memory = model.denoiser.remember(one)  # seen and mirrored: no more frames than one reading takes
-    assert torch.allclose(model.denoiser.ask(*asked, memory), model.denoiser(*asked, memory).log_softmax(-1), atol=1e-4)
+    weight = model.denoiser.weigh_reading(motion, memory, NEAREST)
+    assert (weight <= 1).all() and (weight > 0).all() and (weight < 1).any()
+    seen: list[tuple[int, int]] = []
+    clean: list[torch.Tensor] = []
+
+    def watch(step: int, steps: int, tokens: torch.Tensor) -> None:
+        seen.append((step, steps))
+        clean.append(model.codec.decode(tokens))
+
+    drawn = model.decode(content, tokens, steps=2, noise=noise, callback=watch)
+    assert seen == [(1, 2), (2, 2)] and torch.equal(drawn, clean[1])
+    for chances, shown in zip((first, first + weight[:, None, None] * second), clean, strict=True):
+        wanted = model.codec.decode(model.denoiser.read_out(chances.log(), memory))
+        assert torch.equal(wanted, shown)
+    assert not torch.equal(clean[0], clean[1])
+
+
+@torch.inference_mode()
+def test_steps_beyond_the_last_reference_change_nothing(
+    model: BitrateControlledDiffusion, frames: torch.Tensor
+) -> None:
+    content, tokens = encode(model, frames[:1]), model.encode_motion(frames[2:5])  # seen, and mirrored
+    noise, steps = torch.randn(3, TINY.tokens, TINY.token_width), []
+    once = model.decode(content, tokens, steps=1, noise=noise)
+    often = model.decode(content, tokens, steps=5, noise=noise, callback=lambda step, *_: steps.append(step))
+    assert torch.equal(once, often) and steps == [1, 2, 3, 4, 5]
+    assert not model.denoiser.weigh_reading(
+        torch.zeros(3, TINY.motion_width), model.denoiser.remember(content), 2
+    ).any()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("sampler", ["readings", "euler"])
+def test_progress_is_told_once_a_step_however_many_windows(
+    frames: torch.Tensor, sampler: Literal["readings", "euler"]
+) -> None:
+    model = BitrateControlledDiffusion(replace(TINY, sampler=sampler)).eval()
+    content, tokens = encode(model, frames[:4]), model.encode_motion(frames[:5])
+    noise, steps = torch.randn(5, TINY.tokens, TINY.token_width), []
+    for at_once in (1, 2, 5):
+        model.decode(
+            content, tokens, steps=3, noise=noise, callback=lambda step, *_: steps.append(step), at_once=at_once
+        )
+    assert steps == [1, 2, 3] * 3
 
 
 @pytest.mark.parametrize("count", [1, 3, 80])

@@ -10,7 +10,7 @@ from bitpuppet.model.diffusion import denoise, draw_noise_levels, loss_weight, n
 from bitpuppet.model.preset import Preset
 
 CLEAN = Preset(prediction="clean", sigma_data=0.5)
-EDM = Preset(prediction="edm", sigma_data=0.5)
+EDM = Preset(prediction="edm", sampler="euler", sigma_data=0.5)
 SIGMA = torch.tensor([0.05, 0.5, 20.0])
 
 
@@ -59,7 +59,7 @@ def test_sampler_finds_the_clean_frame_of_a_perfect_denoiser(steps: int) -> None
 def test_sampler_matches_a_gaussian_posterior() -> None:
     """With data ~ N(0, sigma_data^2) the ideal denoiser is linear, and many steps must give that distribution."""
     torch.manual_seed(0)
-    preset = Preset(prediction="edm", sigma_data=0.5, sigma_last=0.002)
+    preset = Preset(prediction="edm", sampler="euler", sigma_data=0.5, sigma_last=0.002)
     out = sample(preset, lambda tokens, level: torch.zeros_like(tokens), torch.randn(64, 64, 4), 80)
     assert float(out.std()) == pytest.approx(0.5, rel=0.05)
 

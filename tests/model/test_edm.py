@@ -10,7 +10,7 @@ import torch
 from bitpuppet.model.diffusion import draw_edm_levels, edm_weight, precondition, sample
 from bitpuppet.model.preset import Preset
 
-EDM = Preset(prediction="edm", sigma_data=0.5, sigma_min=0.002, sigma_max=80.0, sigma_last=0.002)
+EDM = Preset(prediction="edm", sampler="euler", sigma_data=0.5, sigma_min=0.002, sigma_max=80.0, sigma_last=0.002)
 
 
 def test_levels_are_log_normal_and_move_with_the_data() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bitpuppet.model.content import Palette
-from bitpuppet.model.reference import BLOCKS, NEAREST, READINGS, SHIFT, SHIFTS, Nearest, Pointer, References, mirror
+from bitpuppet.model.reference import BLOCKS, NEAREST, SHIFT, SHIFTS, Nearest, Pointer, References, mirror
 
 SIDE, PATCH = 8, 4
 
@@ -68,16 +68,6 @@ def test_a_second_reading_passes_the_nearest_over() -> None:
     second = references.find_nearest(wanted, torch.tensor(5.0), make_metric(), passed=1)
     assert first.frames[0].tolist() == [0, 2] and second.frames[0].tolist() == [2, 1]
     assert second.weights[0, 0] > second.weights[0, 1] and second.sameness[0] < first.sameness[0]
-
-
-def test_frames_are_read_again_where_enough_count_and_none_are_lent() -> None:
-    two = make_references()
-    references = two.join(two)
-    assert references.mask.sum(dim=1).tolist() == [6, 4]
-    assert references._replace(lead=None).count_readings().tolist() == [READINGS, READINGS]
-    assert two.count_readings().tolist() == [1, 1]
-    lent = references._replace(lead=torch.tensor([[0.0] * 6, [40.0] + [0.0] * 5]))
-    assert lent.count_readings().tolist() == [READINGS, 1]
 
 
 def test_tokens_are_mixed_by_weight_at_their_places() -> None:

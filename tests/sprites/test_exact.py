@@ -55,8 +55,8 @@ def test_every_step_can_be_switched_off() -> None:
     steps = [field.name for field in fields(ExactSettings) if field.name != "colours"]
     for step in steps:
         assert list(make_exact(noise, hero, only(step)).changed) == [step]
-    assert list(make_exact(noise, hero, ExactSettings(outline=True)).changed) == steps
-    assert list(make_exact(noise, hero).changed) == [step for step in steps if step != "outline"]
+    assert list(make_exact(noise, hero, ExactSettings(outline=True, patterns=True)).changed) == steps
+    assert list(make_exact(noise, hero).changed) == [step for step in steps if step not in ("outline", "patterns")]
 
 
 def test_colours_and_alpha_become_those_of_the_reference() -> None:

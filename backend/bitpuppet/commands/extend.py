@@ -93,7 +93,7 @@ def extend(
     hard_alpha: options.HardAlpha = True,
     outline: options.Outline = False,
     orphans: options.Orphans = True,
-    patterns: options.Patterns = True,
+    patterns: options.Patterns = False,
     preset: options.Preset = "sprite64",
     weights: options.Weights = None,
     prior: options.Prior = None,

@@ -68,7 +68,7 @@ def retarget(
     hard_alpha: options.HardAlpha = True,
     outline: options.Outline = False,
     orphans: options.Orphans = True,
-    patterns: options.Patterns = True,
+    patterns: options.Patterns = False,
     jobs: Annotated[
         Path | None,
         typer.Option(
@@ -124,7 +124,7 @@ def retarget(
         "--no-hard-alpha": None if hard_alpha else False,
         "--outline": outline or None,
         "--no-orphans": None if orphans else False,
-        "--no-patterns": None if patterns else False,
+        "--patterns": patterns or None,
     }
     if jobs is not None:
         if also := [option for option, value in named.items() if value is not None]:

@@ -53,6 +53,8 @@ PRESET = Preset(
     detail_frames=0,
     reference=False,
     temporal_width=0,
+    sampler="euler",
+    steps=1,
     stem_width=16,
 )
 """As the paper has it where sprites allow: values instead of a palette, content at the queries alone, no references.

@@ -76,7 +76,7 @@ class EngineReader:
         queries, means = [], []
         for clip in clips:
             colours = torch.from_numpy(collect_palette(clip)).to(engine.device)
-            with torch.autocast(engine.device.type, engine.dtype, enabled=engine.dtype != torch.float32):
+            with engine.autocast():
                 content = engine.model.encode_content(torch.from_numpy(clip).to(engine.device), colours)
             tokens = content.tokens[0].float().cpu()
             queries.append(tokens[: engine.preset.content_tokens].flatten().numpy())

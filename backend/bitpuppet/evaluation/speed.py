@@ -86,7 +86,7 @@ def measure_speed(engine: Engine, *, frames: int = 8, steps: int = 4, strips: in
 def _time_denoiser(engine: Engine, content: NDArray[np.uint8], frames: int) -> tuple[int, float]:
     """FLOP and seconds of one evaluation of the denoiser."""
     model, preset, device = engine.model, engine.preset, engine.device
-    with torch.inference_mode(), torch.autocast(device.type, engine.dtype, enabled=engine.dtype != torch.float32):
+    with torch.inference_mode(), engine.autocast():
         colours = torch.from_numpy(collect_palette(content)).to(device)
         memory = model.denoiser.remember(model.encode_content(torch.from_numpy(content).to(device), colours))
         tokens = torch.randn(frames, preset.tokens, preset.token_width, device=device)

@@ -60,7 +60,7 @@ def retarget_together(
             drawn = engine.model.codec.decode(clean).float().cpu().numpy()
             callback(step, steps, np.split(drawn, len(strips)))
 
-    with torch.autocast(device.type, engine.dtype, enabled=engine.dtype != torch.float32):
+    with engine.autocast():
         drawn = engine.model.decode(
             content,
             torch.from_numpy(np.concatenate(tokens)).to(device),

@@ -22,7 +22,7 @@ from bitpuppet.jobs.retarget import StepWatch, check_numbers
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.codec import Codec
 from bitpuppet.model.content import Content
-from bitpuppet.model.device import frames_at_once, pick_device, pick_dtype
+from bitpuppet.model.device import autocast, frames_at_once, pick_device, pick_dtype
 from bitpuppet.model.packing import PackedTokens, TokenCoder
 from bitpuppet.model.preset import Preset, find_preset
 from bitpuppet.model.quantizer import entropy_bits
@@ -76,6 +76,10 @@ class Engine:
     def preset(self) -> Preset:
         """The model's sizes."""
         return self.model.preset
+
+    def autocast(self) -> torch.autocast:
+        """A context in which the model computes in the engine's number format."""
+        return autocast(self.device, self.dtype)
 
     def encode_motion(self, motion: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Motion tokens (T, groups) of frames (T, canvas, canvas, 4)."""
@@ -165,7 +169,7 @@ class Engine:
                 callback(step, steps, self.model.codec.decode(shown).float().cpu().numpy())
 
         motion, at_once = torch.from_numpy(tokens).to(self.device), frames_at_once(self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self.autocast():
             drawn = self.model.decode(memory, motion, steps=steps, noise=noise, callback=watch, at_once=at_once)
         frames: NDArray[np.float32] = drawn.float().cpu().numpy()
         return frames
@@ -179,7 +183,7 @@ class Engine:
         """
         palette = collect_palette(content) if self.preset.head == "palette" else None
         colours = None if palette is None else torch.from_numpy(palette).to(self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self.autocast():
             known = self.model.encode_content(torch.from_numpy(content).to(self.device), colours)
             if self._lender is None or tokens is None:
                 return known
@@ -187,7 +191,7 @@ class Engine:
 
     def _in_format(self, encode: Callable[[Tensor], Tensor], frames: NDArray[np.uint8] | Tensor) -> Tensor:
         tensor = torch.as_tensor(frames).to(self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self.autocast():
             return encode(tensor)
 
     def _split(self, frames: NDArray[np.uint8]) -> list[Tensor]:

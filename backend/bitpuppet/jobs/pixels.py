@@ -29,7 +29,7 @@ class PixelOptions:
     hard_alpha: bool = True
     outline: bool = False
     orphans: bool = True
-    patterns: bool = True
+    patterns: bool = False
 
     def __post_init__(self) -> None:
         """Raise BitpuppetError for a number of colours that no palette has."""

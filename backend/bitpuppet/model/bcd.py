@@ -16,6 +16,7 @@ from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import GroupQuantizer, Quantized
+from bitpuppet.model.readings import average_readings, cut_windows
 from bitpuppet.model.reference import References, mirror
 
 
@@ -156,22 +157,21 @@ class BitrateControlledDiffusion(nn.Module):
             Straight-alpha RGBA, float32 (B * T, canvas, canvas, 4) in 0..255.
         """
         memory = self.denoiser.remember(content)
-        condition = self.quantizer.look_up(motion)
-
-        clips = len(content.tokens)
+        condition = rearrange(self.quantizer.look_up(motion), "(b t) w -> b t w", b=len(content.tokens))
         overlap = self.preset.temporal_reach * len(self.denoiser.temporal_blocks)
+        windows = cut_windows(condition.shape[1], at_once, overlap)
+        if self.preset.sampler == "readings":
+            readings = average_readings(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)
+            return self.codec.decode(readings)
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
-            parts = [rearrange(part, "(b t) ... -> b t ...", b=clips) for part in (tokens, level, condition)]
-            frames = parts[0].shape[1]
-            windows = []
-            for start in range(0, frames, at_once):
-                first, last = max(0, start - overlap), min(frames, start + at_once + overlap)
-                tokens, level, wanted = (rearrange(part[:, first:last], "b t ... -> (b t) ...") for part in parts)
-                clean = self.denoiser.read_out(self.denoiser.ask(tokens, level, wanted, memory), memory)
-                clean = rearrange(clean, "(b t) ... -> b t ...", b=clips)
-                windows.append(clean[:, start - first : start - first + at_once])
-            return rearrange(torch.cat(windows, dim=1), "b t ... -> (b t) ...")
+            split = (rearrange(part, "(b t) ... -> b t ...", b=len(condition)) for part in (tokens, level))
+            parts = [*split, condition]
+            drawn = []
+            for window in windows:
+                said = self.denoiser(*window.see(*parts), memory)
+                drawn.append(window.keep(self.denoiser.read_out(said, memory), len(condition)))
+            return rearrange(torch.cat(drawn, dim=1), "b t ... -> (b t) ...")
 
         return self.codec.decode(sample(self.preset, predict, noise, steps, callback))
 

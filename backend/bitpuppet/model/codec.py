@@ -15,6 +15,9 @@ from torch import Tensor
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.preset import Preset
 
+EMPTY = -1.0
+"""Every value of a patch that shows nothing."""
+
 
 class Codec(Protocol):
     """Frames to tokens and back; both ways are without gradient where the codec is pretrained."""
@@ -57,7 +60,7 @@ class PatchCodec:
     @staticmethod
     def occupied(tokens: Tensor) -> Tensor:
         """Which tokens show anything: bool (F, N) for tokens (F, N, D)."""
-        return (tokens[..., 3::4] > -1).any(dim=-1)
+        return (tokens[..., 3::4] > EMPTY).any(dim=-1)
 
 
 def make_codec(preset: Preset) -> Codec:

@@ -14,7 +14,7 @@ from bitpuppet.model.attention import attend
 from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import NEAREST, Pointer, References
+from bitpuppet.model.reference import Pointer, References
 from bitpuppet.model.temporal import TemporalBlock
 
 WAVES = 64
@@ -209,22 +209,24 @@ class Denoiser(nn.Module):
             raise ValueError("this preset has no references")
         return -self.closeness * references.measure(motion, self.metric)
 
-    def ask(self, tokens: Tensor, noise_level: Tensor, motion: Tensor, memory: Memory) -> Tensor:
-        """What `forward` returns, in use: with references the mean over readings, each from the next nearest ones.
+    def weigh_reading(self, motion: Tensor, memory: Memory, passed: int) -> Tensor:
+        """How much counts what frames look like beside references of which `passed` nearer ones were passed over.
 
-        What one pair of frames hides or shades, another may show: of Sprites' training characters' frames 41 % are
-        perfect with two readings and 34 % with one, while other noise changes nothing.
+        Args:
+            motion: quantized motion, (F, motion_width).
+            memory: with references.
+            passed: how many.
+
+        Returns:
+            (F,): 1 where none are, less the farther the next reference is, 0 where there is none.
         """
-        first: Tensor = self(tokens, noise_level, motion, memory)
-        if memory.references is None or memory.palette is None:
-            return first
-        readings = memory.references.count_readings()
-        chances = torch.softmax(first.float(), dim=-1)
-        for number in range(1, int(readings.max())):
-            more = torch.softmax(self(tokens, noise_level, motion, memory, passed=number * NEAREST).float(), dim=-1)
-            counts = repeat(readings > number, "b -> (b t) 1 1", t=len(tokens) // len(readings))
-            chances = chances + counts * more
-        return chances.log()
+        if memory.references is None:
+            raise ValueError("the denoiser needs content with references")
+        apart = -self.compare(motion, memory.references)
+        if passed >= apart.shape[1]:
+            return torch.zeros_like(apart[:, 0])
+        near = torch.topk(apart, passed + 1, dim=1, largest=False).values
+        return torch.exp(near[:, 0] - near[:, passed])
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""

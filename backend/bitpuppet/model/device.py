@@ -39,9 +39,9 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """A context in which products are computed in `pick_dtype(device)`; it changes nothing where that is float32."""
-    dtype = pick_dtype(device)
+def autocast(device: torch.device, dtype: torch.dtype | None = None) -> torch.autocast:
+    """A context in which products are computed in `dtype` or `pick_dtype(device)`; float32 changes nothing."""
+    dtype = dtype or pick_dtype(device)
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
 

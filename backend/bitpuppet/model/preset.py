@@ -85,10 +85,11 @@ class Preset:
     """Highest noise level."""
     sigma_last: float = 5.0
     """Lowest noise level of the sampler above zero, where more than one step is taken."""
-    sampler: Literal["euler", "heun"] = "euler"
-    """One evaluation of the denoiser a step, or EDM's second order: two but for the last step (paper)."""
-    steps: int = 1
-    """Sampling steps when the user names none. More draw sprites no better (docs/results.md)."""
+    sampler: Literal["readings", "euler", "heun"] = "readings"
+    """What a step is: one look from pure noise, each beside the next nearest references, all of which are averaged; one
+    evaluation of the denoiser on the way from noise to the frame; or EDM's second order, two evaluations (paper)."""
+    steps: int = 4
+    """Sampling steps when the user names none (docs/results.md has figures for others)."""
     content_frames: int = 64
     """Most content frames that are looked at; more are thinned out evenly."""
 
@@ -115,6 +116,13 @@ class Preset:
         if self.codec == "latent" and self.reference and self.mirrored:
             raise BitpuppetError(
                 f"preset {self.name}: a mirrored latent is no latent of a mirrored frame; set mirrored to false"
+            )
+        if self.sampler == "readings" and not (
+            self.reference and self.head == "palette" and self.prediction == "clean"
+        ):
+            raise BitpuppetError(
+                f"preset {self.name}: readings are averaged by colours and differ by references; set sampler to euler, "
+                "or reference to true, head to palette and prediction to clean"
             )
         if self.reading == "frames" and (self.detail_frames or self.head == "palette" or self.clip_frames % 2):
             raise BitpuppetError(
@@ -227,10 +235,10 @@ PRESETS: Mapping[str, Preset] = {
         temporal_every=3,
         sigma_data=0.95,
         sigma_last=2.0,
-        steps=4,
+        sampler="euler",
         content_frames=16,
     ),
-    "render64": Preset(name="render64", width=192, head="values", steps=4),
+    "render64": Preset(name="render64", width=192, head="values", sampler="euler"),
     "tiny": Preset(
         name="tiny",
         canvas=64,
@@ -246,7 +254,6 @@ PRESETS: Mapping[str, Preset] = {
         groups=4,
         codewords=8,
         bits_per_frame=8.0,
-        steps=4,
     ),
 }
 """`paper` has the paper's sizes: T5 of 12 x 512 x 8, 64 groups of 32 codewords, 160 bits a frame, DiT-B/4 with temporal

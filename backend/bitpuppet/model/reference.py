@@ -18,8 +18,6 @@ from bitpuppet.model.content import HIDDEN
 
 NEAREST = 2
 """Frames that are taken. More than one, so that the choice has a gradient: motion moves towards the better one."""
-READINGS = 2
-"""How often a frame is drawn, each time from the next NEAREST frames. What is said each time is averaged."""
 BLOCKS = 2
 """Blocks of a token, along each side, that point each for itself."""
 SHIFT = 2
@@ -62,14 +60,6 @@ class References(NamedTuple):
         tokens, motion, mask, lead = (torch.cat([a, b.to(a.dtype)], 1) for a, b in zip(own, other, strict=True))
         return References(tokens, motion, mask, numbers, lead)
 
-    def count_readings(self) -> Tensor:
-        """How often frames of each clip are drawn, 1..READINGS, int64 (B,).
-
-        Once where there are too few frames, and where a bank lends some, the best of which come first.
-        """
-        readings = (self.mask.sum(dim=1) // NEAREST).clamp(1, READINGS)
-        return torch.where((self.leads() > 0).any(dim=1), 1, readings)
-
     def leads(self) -> Tensor:
         """Leads, where none are given too."""
         return torch.zeros_like(self.motion[..., 0]) if self.lead is None else self.lead
@@ -101,8 +91,9 @@ class References(NamedTuple):
             passed: how many of the nearest are passed over, 0..N-1.
         """
         distances = self.measure(motion, metric)
-        near = torch.topk(distances, min(passed + NEAREST, distances.shape[1]), dim=1, largest=False)
-        frames, apart = near.indices[:, passed:], near.values[:, passed:]
+        # Stable, so that frames equally near have one order, however many are passed over or padded.
+        values, indices = distances.sort(dim=1, stable=True)
+        frames, apart = (part[:, passed : passed + NEAREST] for part in (indices, values))
         weights = torch.softmax(-closeness * apart, dim=1)
         return Nearest(frames, weights, torch.exp(-closeness.detach() * apart[:, 0].clamp(min=0)))
 

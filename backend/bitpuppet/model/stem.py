@@ -6,10 +6,10 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
+from bitpuppet.model.codec import EMPTY
+
 POOL = 4
 """Cells along each side from which motion is read."""
-_EMPTY = -1.0
-"""What the patch codec makes of nothing."""
 
 
 class Stem(nn.Module):
@@ -70,8 +70,8 @@ class Stem(nn.Module):
 
     def join(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
         """Frames (F, 4, H, W) from their patches; nothing is where no token counts."""
-        canvas = tokens.new_full((len(tokens), self.cells**2, tokens.shape[-1]), _EMPTY)
-        shown = torch.where(mask[..., None], tokens, _EMPTY)
+        canvas = tokens.new_full((len(tokens), self.cells**2, tokens.shape[-1]), EMPTY)
+        shown = torch.where(mask[..., None], tokens, EMPTY)
         canvas = canvas.scatter(1, repeat(places, "f l -> f l d", d=tokens.shape[-1]), shown)
         return rearrange(canvas, "f (h w) (p q c) -> f c (h p) (w q)", h=self.cells, p=self.patch, q=self.patch)
 

@@ -126,7 +126,7 @@ class Trainer:
 
     def _take_over(self, checkpoint: Checkpoint, preset: Preset) -> None:
         found = Preset.from_metadata(checkpoint.settings["preset"])
-        if replace(found, steps=preset.steps) != preset:  # in how many steps frames are drawn is no setting of training
+        if replace(found, steps=preset.steps, sampler=preset.sampler) != preset:  # how frames are drawn, nothing learns
             raise BitpuppetError(f"{self.checkpoint_file}: made with other preset settings; train in another folder")
         self.model.load_state_dict(checkpoint.model)
         self.objective.load_state_dict(checkpoint.lessons, strict=False)

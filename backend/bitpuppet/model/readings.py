@@ -1,0 +1,98 @@
+"""Readings: several looks from pure noise, each beside other references, and their mean.
+
+A sampler that goes down from the first look gains nothing where that look is nearly right, and what it gets wrong stays
+wrong. What one pair of references hides or shades, the next pair shows (docs/method.md has figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from bitpuppet.model.codec import EMPTY
+from bitpuppet.model.denoiser import Denoiser, Memory
+from bitpuppet.model.diffusion import StepCallback, precondition
+from bitpuppet.model.preset import Preset
+from bitpuppet.model.reference import NEAREST
+
+
+class Window(NamedTuple):
+    """A stretch of time that is drawn at once, and what temporal attention sees around it; frames of each clip."""
+
+    first: int
+    start: int
+    stop: int
+    last: int
+
+    def see(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """All frames of the window, (B * T', ...) of (B, T, ...)."""
+        return tuple(rearrange(part[:, self.first : self.last], "b t ... -> (b t) ...") for part in parts)
+
+    def keep(self, drawn: Tensor, clips: int) -> Tensor:
+        """Those that count, (B, T'', ...) of (B * T', ...)."""
+        inside = slice(self.start - self.first, self.stop - self.first)
+        return rearrange(drawn, "(b t) ... -> b t ...", b=clips)[:, inside]
+
+
+def cut_windows(frames: int, at_once: int, overlap: int) -> list[Window]:
+    """Windows that count `at_once` frames each, or fewer at the end, and see `overlap` more on both sides."""
+    starts = range(0, frames, at_once)
+    ends = [min(frames, start + at_once) for start in starts]
+    return [
+        Window(max(0, start - overlap), start, end, min(frames, end + overlap))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def average_readings(
+    denoiser: Denoiser,
+    preset: Preset,
+    memory: Memory,
+    condition: Tensor,
+    noise: Tensor,
+    windows: Sequence[Window],
+    steps: int,
+    callback: StepCallback | None = None,
+) -> Tensor:
+    """Draw clean tokens as the mean of what the palette head says at sigma_max in each reading.
+
+    The first reading is beside the two nearest references, the next beside the next two. A reading weighs less the
+    farther its references are; where they run out, further steps change nothing.
+
+    Args:
+        denoiser: with a palette head and references.
+        preset: its preset.
+        memory: of B clips.
+        condition: quantized motion, (B, T, motion_width).
+        noise: unit normal, (B * T, N, D).
+        windows: of T frames. They are drawn one after the other, so no more than one window's chances are in memory.
+        steps: readings, 1 or more.
+        callback: called `steps` times, whenever so large a part of the work is done; what is not drawn yet is empty.
+
+    Returns:
+        (B * T, N, D).
+    """
+    clips = len(condition)
+    c = precondition(preset, noise.new_full((len(noise),), preset.sigma_max))
+    split = (rearrange(part, "(b t) ... -> b t ...", b=clips) for part in (c.scale * noise * preset.sigma_max, c.noise))
+    parts = [*split, condition]
+    drawn = torch.full_like(parts[0], EMPTY)
+    for number, window in enumerate(windows):
+        tokens, level, motion = window.see(*parts)
+        chances = torch.zeros((), device=noise.device)
+        for reading in range(steps):
+            passed = reading * NEAREST
+            weights = denoiser.weigh_reading(motion, memory, passed)
+            if reading == 0 or bool(weights.any()):
+                said = denoiser(tokens, level, motion, memory, passed=passed)
+                chances = chances + weights[:, None, None] * torch.softmax(said.float(), dim=-1)
+            clean = denoiser.read_out(chances.log(), memory)
+            drawn[:, window.start : window.stop] = window.keep(clean, clips).to(drawn.dtype)
+            done = number * steps + reading + 1
+            if callback is not None and done % len(windows) == 0:
+                callback(done // len(windows), steps, rearrange(drawn.clone(), "b t ... -> (b t) ..."))
+    return rearrange(drawn, "b t ... -> (b t) ...")
