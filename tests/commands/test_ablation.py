@@ -43,5 +43,8 @@ def test_mistakes_are_named(refused: Refused, tmp_path: Path, monkeypatch: pytes
     assert VARIABLE in refused("eval", "probes")
 
 
-def test_probes_say_what_is_out_of_range(refused: Refused, model: tuple[str, ...], data_folder: Path) -> None:
+def test_probes_say_what_is_out_of_range(
+    refused: Refused, model: tuple[str, ...], data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(data_folder))
     assert "--clips is 10" in refused("eval", "probes", "--clips", 10, *model, loads=True)
