@@ -255,6 +255,9 @@ class Installer:
             with contextlib.suppress(ValueError):
                 self._move(int(words[1]) / int(words[3]))
             return
+        if line.startswith("Installing collected packages"):  # the last that pip tells for a minute or more
+            self._step = self._step.replace("Installing", "Unpacking")
+            self._from += 0.5 * (self._to - self._from)
         self._say(line)
 
     def _explain_pip(self) -> str:

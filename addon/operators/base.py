@@ -9,6 +9,7 @@ from bitpuppet_client.errors import ClientError
 from .. import results
 from ..core.errors import ArtError
 from ..session import notify
+from ..state import current
 
 UNDOABLE = {"REGISTER", "UNDO"}
 PLAIN = {"REGISTER"}
@@ -63,3 +64,11 @@ def poll_result(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bo
         return True
     cls.poll_message_set("Select a finished entry of the history")
     return False
+
+
+def poll_backend(cls: type[bpy.types.Operator]) -> bool:
+    """Whether the backend is not being installed at this moment; the tooltip of the disabled button says so."""
+    setup = current().setup
+    if setup.installer is not None:
+        cls.poll_message_set("Wait until the bar at the top has ended: the backend is not ready")
+    return setup.installer is None

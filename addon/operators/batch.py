@@ -10,7 +10,7 @@ from bitpuppet_client.errors import ClientError
 from ..core.errors import ArtError
 from ..core.sheets import list_clips
 from ..starting import Reader, start_job
-from .base import PLAIN, UNDOABLE, Guarded, tell_error
+from .base import PLAIN, UNDOABLE, Guarded, poll_backend, tell_error
 from .jobs import SHEETS
 
 MAX_JOBS = 256
@@ -64,10 +64,10 @@ class BatchRun(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        """Whether both lists have something."""
+        """Whether both lists have something, and the backend is not being installed."""
         data = context.scene.bitpuppet
         if data.batch_sources and data.batch_motions:
-            return True
+            return poll_backend(cls)
         cls.poll_message_set("Add at least one character and one motion")
         return False
 

@@ -9,7 +9,7 @@ from ..images import read_pixels
 from ..session import cancel, find_entries, notify
 from ..starting import draw_seed, start_job
 from ..state import current
-from .base import INNER, PLAIN, UNDOABLE, Guarded
+from .base import INNER, PLAIN, UNDOABLE, Guarded, poll_backend
 
 SHEETS = (("source", "Source", "The source character"), ("motion", "Motion", "The driving motion"))
 
@@ -23,9 +23,12 @@ class Retarget(Guarded, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        """Whether both images are chosen."""
+        """Whether both images are chosen, and the backend is not being installed."""
         data = context.scene.bitpuppet
-        return _ask(cls, data.source.image, "a source character") and _ask(cls, data.motion.image, "a driving motion")
+        has_images = _ask(cls, data.source.image, "a source character") and _ask(
+            cls, data.motion.image, "a driving motion"
+        )
+        return has_images and poll_backend(cls)
 
     def act(self, context):
         """Start the job."""
@@ -37,8 +40,8 @@ class _Continuing(Guarded):
 
     @classmethod
     def poll(cls, context):
-        """Whether a motion is chosen."""
-        return _ask(cls, context.scene.bitpuppet.motion.image, "a driving motion")
+        """Whether a motion is chosen, and the backend is not being installed."""
+        return _ask(cls, context.scene.bitpuppet.motion.image, "a driving motion") and poll_backend(cls)
 
 
 class Extend(_Continuing, bpy.types.Operator):

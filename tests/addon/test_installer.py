@@ -200,6 +200,15 @@ def test_pip_tells_its_progress(tmp_path: Path) -> None:
     assert Note("Loading", 0.5, "Collecting torch") in notes
 
 
+def test_unpacking_is_told_as_a_step_of_its_own(tmp_path: Path) -> None:
+    """pip says nothing while it unpacks gigabytes."""
+    notes: list[Note] = []
+    installer = Installer(Plan(tmp_path, tmp_path), notes.append)
+    installer._begin("Installing torch for cpu", 0.5, 0.7)
+    installer._take_pip_line("Installing collected packages: torch")
+    assert (notes[-1].step, round(notes[-1].fraction, 3)) == ("Unpacking torch for cpu", 0.6)
+
+
 def test_program_and_its_children_are_stopped() -> None:
     runner, lines = Runner(), list[str]()
     child = "import time; print(1, flush=True); time.sleep(600)"

@@ -56,6 +56,19 @@ def list_texts(drawn: dict[str, PlayedLayout], name: str) -> str:
     return " ".join(text for panel, layout in drawn.items() if panel.endswith(name) for text in layout.texts)
 
 
+def test_no_job_is_started_while_the_backend_is_being_installed(stage: Stage) -> None:
+    stage.choose()
+    stage.data.batch_sources.add()
+    stage.data.batch_motions.add()
+    names = ("retarget", "extend", "close_loop", "batch_run")
+    operators = [getattr(bpy.ops.bitpuppet, name) for name in names]
+    assert all(operator.poll() for operator in operators)
+    list_states(stage)["installing"](stage)
+    assert not any(operator.poll() for operator in operators)
+    with pytest.raises(RuntimeError, match="the backend is not ready"):
+        bpy.ops.bitpuppet.retarget()
+
+
 def test_every_panel_is_drawn_in_every_state(stage: Stage) -> None:
     seen: set[str] = set()
     for name, enter in list_states(stage).items():
