@@ -24,33 +24,51 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 WIDTH, HEIGHT = 1600, 900
 AGENT = """
-import contextlib, io, os, pathlib, traceback
+import json, os, pathlib
 import bpy
 FOLDER = pathlib.Path(os.environ["BITPUPPET_TRIAL"])
+NAME = "bl_ext.user_default.bitpuppet"
+def describe():
+    manager = bpy.context.window_manager
+    found = {
+        "enabled": NAME in bpy.context.preferences.addons,
+        "objects": len(bpy.data.objects),
+        "playing": manager.windows[0].screen.is_animation_playing,
+    }
+    if found["enabled"] and hasattr(bpy.context.scene, "bitpuppet"):
+        setup = __import__(NAME + ".state", fromlist=["current"]).current().setup
+        data = bpy.context.scene.bitpuppet
+        found |= {
+            "installing": setup.installer is not None,
+            "setup": f"{setup.step} {setup.outcome}",
+            "setup_failed": bool(setup.has_failed),
+            "rows": data.motion.rows,
+        }
+        if len(data.jobs):
+            job = data.jobs[0]
+            found |= {"job": job.state, "job_step": job.step, "job_message": job.message}
+            found["drawn"] = job.image is not None
+    return found
 def turn():
-    if (FOLDER / "ask").exists():
-        code, text = (FOLDER / "ask").read_text(), io.StringIO()
-        (FOLDER / "ask").unlink()
-        try:
-            with contextlib.redirect_stdout(text):
-                exec(code, {"bpy": bpy})
-        except Exception:
-            text.write(traceback.format_exc())
-        (FOLDER / "half").write_text(text.getvalue())
-        (FOLDER / "half").rename(FOLDER / "answer")
+    half = FOLDER / "half"
+    half.write_text(json.dumps(describe()))
+    half.rename(FOLDER / "state")
+    for name in ("close", "quit"):
+        if (FOLDER / name).exists():
+            (FOLDER / name).unlink()
+            if name == "quit":
+                bpy.ops.wm.quit_blender()
+            else:
+                with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
+                    bpy.ops.wm.window_close()
     return 0.1
 bpy.app.timers.register(turn, first_interval=0.5, persistent=True)
 """
-"""Runs inside Blender: looks what a click did, and does nothing but close the preferences, and Blender at the end."""
-SETUP = "__import__('bl_ext.user_default.bitpuppet.state', fromlist=['x']).current().setup"
-DATA = "bpy.context.scene.bitpuppet"
-CLOSE = """
-with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
-    bpy.ops.wm.window_close()
-"""
+"""Runs inside Blender: tells what a click did, and does nothing but close the preferences, and Blender at the end."""
 ENDS = ("done", "failed", "cancelled")
 SECONDS = 30.0
 INSTALL_SECONDS, JOB_SECONDS = 1200.0, 300.0
@@ -93,17 +111,17 @@ class Trial:
         self.say(f"== {name}")
         self.shoot(name.replace(" ", "-"))
 
-    def ask(self, code: str) -> str:
-        """What Blender prints for a piece of Python."""
-        (self._folder / "answer").unlink(missing_ok=True)
-        (self._folder / "half-asked").write_text(code, encoding="utf-8")
-        (self._folder / "half-asked").rename(self._folder / "ask")
-        self.wait((self._folder / "answer").exists, "an answer of Blender")
-        return (self._folder / "answer").read_text(encoding="utf-8").strip()
+    def look_up(self, key: str) -> Any:
+        """What the agent in Blender says about something; None where it is not there yet."""
+        try:
+            return json.loads((self._folder / "state").read_text(encoding="utf-8")).get(key)
+        except FileNotFoundError:
+            return None
 
-    def is_true(self, expression: str) -> bool:
-        """Whether a Python expression holds in Blender."""
-        return self.ask(f"print(bool({expression}))") == "True"
+    def call(self, name: str) -> None:
+        """Let the agent do one of the two things that it can do."""
+        (self._folder / name).touch()
+        self.wait(lambda: not (self._folder / name).exists(), f"an answer to {name}")
 
     def wait(self, look: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
         """Wait until something is so."""
@@ -114,19 +132,19 @@ class Trial:
                 raise TrialError(f"after {seconds:g} s there is still not {what}; look at failed.png")
             time.sleep(0.1)
 
-    def wait_changing(self, expression: str, is_over: Callable[[str], bool], seconds: float) -> None:
-        """Wait, and note each new value of an expression."""
+    def wait_changing(self, keys: Sequence[str], is_over: Callable[[], bool], seconds: float) -> None:
+        """Wait, and note each change of what the agent says."""
         last = ""
 
         def look() -> bool:
             nonlocal last
-            value = self.ask(f"print({expression})")
+            value = ", ".join(str(self.look_up(key)) for key in keys)
             if value != last:
                 self.say(value)
             last = value
-            return is_over(value)
+            return is_over()
 
-        self.wait(look, f"an end of {expression}", seconds)
+        self.wait(look, f"an end of {keys[0]}", seconds)
 
     def play(self, *words: object) -> str:
         """Let xdotool do something."""
@@ -198,7 +216,7 @@ def go(trial: Trial, packages: Path) -> None:
     trial.click(688, 219, "the arrow at the top right", 1.2)
     trial.open_window(580, 341, "Install from Disk", browser)
     trial.choose_file(0, "the zip", "Install from Disk")
-    trial.wait(lambda: trial.is_true("'bl_ext.user_default.bitpuppet' in bpy.context.preferences.addons"), "the add-on")
+    trial.wait(lambda: bool(trial.look_up("enabled")), "the add-on")
     time.sleep(1.0)
     trial.mark("install the zip")
 
@@ -208,7 +226,7 @@ def go(trial: Trial, packages: Path) -> None:
     trial.click(1165, 186, "Set Up", 2.5)
     trial.shoot("set-up")
     trial.write(527, 687, str(packages), "Local Packages")
-    trial.click(455, 507, "Install Backend", 1.5, lambda: trial.is_true(f"{SETUP}.installer"))
+    trial.click(455, 507, "Install Backend", 1.5, lambda: bool(trial.look_up("installing")))
     trial.mark("begin the installation")
 
     trial.open_window(1190, 192, "Open of Source Character", browser)
@@ -216,25 +234,22 @@ def go(trial: Trial, packages: Path) -> None:
     trial.open_window(1190, 335, "Open of Driving Motion", browser)
     trial.choose_file(1, "the motion", "Open Image")
     trial.write(1214, 388, "1", "Use Rows of Driving Motion")
-    if trial.ask(f"print({DATA}.motion.rows)") != "1":
+    if trial.look_up("rows") != "1":
         raise TrialError("the row was not taken; look at the screenshots")
     trial.mark("choose the sheets")
 
-    state = f"{SETUP}.installer is None, {SETUP}.step, {SETUP}.outcome"
-    trial.wait_changing(state, lambda value: value.startswith("True"), INSTALL_SECONDS)
-    if trial.is_true(f"{SETUP}.has_failed"):
-        raise TrialError(trial.ask(f"print({SETUP}.outcome)"))
+    trial.wait_changing(["setup"], lambda: not trial.look_up("installing"), INSTALL_SECONDS)
+    if trial.look_up("setup_failed"):
+        raise TrialError(str(trial.look_up("setup")))
     trial.mark("wait for the installation")
 
-    trial.ask(CLOSE)
+    trial.call("close")
     time.sleep(1.0)
     trial.say("closed the preferences by a call")
-    trial.click(1174, 445, "Retarget", 0.5, lambda: trial.is_true(f"{DATA}.jobs"))
-    job = f"{DATA}.jobs[0]"
-    state = f"{job}.state, {job}.step, {job}.message"
-    trial.wait_changing(state, lambda value: value.split()[0] in ENDS, JOB_SECONDS)
-    if not trial.is_true(f"{job}.image"):
-        raise TrialError(trial.ask(f"print({job}.message)"))
+    trial.click(1174, 445, "Retarget", 0.5, lambda: trial.look_up("job") is not None)
+    trial.wait_changing(["job", "job_step", "job_message"], lambda: trial.look_up("job") in ENDS, JOB_SECONDS)
+    if not trial.look_up("drawn"):
+        raise TrialError(str(trial.look_up("job_message")))
     time.sleep(1.5)
     trial.mark("draw")
 
@@ -247,11 +262,11 @@ def go(trial: Trial, packages: Path) -> None:
         time.sleep(0.2)
     trial.say("scrolled the tab")
     time.sleep(1.0)
-    trial.click(1112, 568, "Plane", 1.5, lambda: trial.is_true("len(bpy.data.objects) == 3"))
+    trial.click(1112, 568, "Plane", 1.5, lambda: trial.look_up("objects") == 3)
     trial.move(660, 616)
     for key, what in (("KP_1", "Numpad 1"), ("KP_Decimal", "Numpad ."), ("space", "Space")):
         trial.press(key, what)
-    trial.wait(lambda: trial.is_true("bpy.context.window_manager.windows[0].screen.is_animation_playing"), "playback")
+    trial.wait(lambda: bool(trial.look_up("playing")), "playback")
     time.sleep(2.0)
     trial.mark("put it on a plane")
 
@@ -276,12 +291,12 @@ def run_blender(options: argparse.Namespace, scratch: Path) -> Trial:
     trial = Trial(talk, options.out, options.display)
     try:
         trial.wait(lambda: bool(trial.list_windows()), "a window of Blender", 60.0)
-        trial.ask("print()")
+        trial.wait(lambda: trial.look_up("objects") is not None, "an answer of Blender")
         trial.click(799, 656, "Continue of the splash screen", 2.0)
         trial.click(550, 826, "an empty place", 2.0)  # the splash screen takes the first click after it
         trial.begin()
         go(trial, options.packages.resolve())
-        trial.ask("bpy.app.timers.register(lambda: bpy.ops.wm.quit_blender() and None, first_interval=0.5)")
+        trial.call("quit")
         blender.wait(SECONDS)
     finally:
         blender.kill()
