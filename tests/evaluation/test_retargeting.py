@@ -65,7 +65,7 @@ def test_true_targets_are_right_everywhere(data_folder: Path, make_engine: Make,
     assert report.rate["hard_bits"] == pytest.approx(3)
     assert report.rate["coded_bits"] == pytest.approx(3.5)
     assert "soft_bits" not in report.rate
-    assert report.settings == {"preset": "sprite64", "pairs": 18, "steps": 1, "content_frames": 64, "seed": 3}
+    assert report.settings == {"preset": "sprite64", "pairs": 18, "steps": 4, "content_frames": 64, "seed": 3}
     assert engine.calls == [(3 + number, None) for number in range(18)]
 
 
@@ -185,7 +185,7 @@ def test_everything_in_one_run(data_folder: Path, make_engine: Make, make_oracle
         pictures=tmp_path,
     )
     assert [report.name for report in found.reports] == ["sprites", "garments", "puppets"]
-    assert [(r.settings["steps"], r.settings["content_frames"]) for r in found.sweep] == [(1, 4), (4, 4), (1, 1)]
+    assert [(r.settings["steps"], r.settings["content_frames"]) for r in found.sweep] == [(1, 4), (4, 4), (4, 1)]
     assert len(engine.calls) == 2 * 3 + 1 + 1, "the setting of the main report is not measured twice"
     assert len(found.pictures) == 9
     values = json.loads(json.dumps(found.to_json(), allow_nan=False))
