@@ -58,7 +58,7 @@ PRESET = Preset(
     stem_width=16,
 )
 """As the paper has it where sprites allow: values instead of a palette, content at the queries alone, no references.
-Convolutions read motion, as in `sprite64`: with them it is found in a third of the steps less."""
+Convolutions read motion, as in `sprite64`: with them the loss falls sooner (0.058 and 0.068 after 400 steps)."""
 RECIPE = Recipe(
     steps=1500,
     pairs=16,

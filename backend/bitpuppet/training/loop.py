@@ -104,7 +104,7 @@ class Trainer:
         Raises:
             BitpuppetError: there is no usable checkpoint, or it was made with other sizes.
         """
-        self._take_over(Checkpoint.read(self.checkpoint_file), self.preset)
+        self._take_over(self.checkpoint_file, Checkpoint.read(self.checkpoint_file), self.preset)
 
     def branch_from(self, other: Path) -> None:
         """Go on where another run stopped before its rate control set in, with this run's own target.
@@ -122,12 +122,12 @@ class Trainer:
                 f"{other}: after {checkpoint.step} steps, rate control begins at {begin:.0f}; train anew"
             )
         asked = checkpoint.settings["preset"].get("bits_per_frame", self.preset.bits_per_frame)
-        self._take_over(checkpoint, replace(self.preset, bits_per_frame=asked))
+        self._take_over(other, checkpoint, replace(self.preset, bits_per_frame=asked))
 
-    def _take_over(self, checkpoint: Checkpoint, preset: Preset) -> None:
+    def _take_over(self, file: Path, checkpoint: Checkpoint, preset: Preset) -> None:
         found = Preset.from_metadata(checkpoint.settings["preset"])
         if replace(found, steps=preset.steps, sampler=preset.sampler) != preset:  # how frames are drawn, nothing learns
-            raise BitpuppetError(f"{self.checkpoint_file}: made with other preset settings; train in another folder")
+            raise BitpuppetError(f"{file}: made with other preset settings; train in another folder")
         self.model.load_state_dict(checkpoint.model)
         self.objective.load_state_dict(checkpoint.lessons, strict=False)
         self.average.values = {name: checkpoint.ema[name].clone() for name in self.average.values}
