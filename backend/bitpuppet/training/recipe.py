@@ -16,8 +16,8 @@ PAPER_EPOCHS = (30, 15)
 CONTROL_START = 1e-5
 """Share of its weight with which a rate loss sets in that comes later.
 
-Its gradient is then some hundredths of the other's. With 1e-2 a model fell from 105 to 41 bits in six steps, and did not
-find its motion again.
+Its gradient is then some hundredths of the other's. With 1e-2 a model fell from 105 to 41 bits in six steps, and
+did not find its motion again.
 """
 
 
