@@ -23,6 +23,14 @@ from bitpuppet.data.puppets import is_held_out, make_puppet
 from bitpuppet.errors import BitpuppetError
 
 
+def test_an_enlarged_mixture_shows_the_same_at_twice_the_size() -> None:
+    usual, larger = make_mixture(None, 64, seed=3), make_mixture(None, 128, seed=3, enlarged=2)
+    one, two = usual.draw(5, 2, 3, 4), larger.draw(5, 2, 3, 4)
+    for name in ("content", "target", "motion"):
+        assert np.array_equal(getattr(one, name).repeat(2, -3).repeat(2, -2), getattr(two, name))
+    assert np.array_equal(one.wanted.repeat(2, -2).repeat(2, -1), two.wanted)
+
+
 def test_batches_depend_on_seed_and_step_alone() -> None:
     one, two = make_mixture(None, 64, seed=3), make_mixture(None, 64, seed=3)
     one.draw(0, 2, 3, 4)  # what was drawn before must not matter

@@ -78,6 +78,7 @@ def test_odd_frames_are_told(tmp_path: Path) -> None:
     save_strip(draw(8, 10), tmp_path / "pig" / "twice_16x16.png")
     save_strip(draw(3, 0), tmp_path / "pig" / "copy_16x16.png")
     save_strip(draw(3, 11, 80, 72), tmp_path / "pig" / "large_80x72.png")
+    save_strip(draw(3, 14, 147, 200), tmp_path / "frog" / "huge_147x200.png")
     soft = draw(3, 12)
     soft[..., 3] //= 2
     save_strip(soft, tmp_path / "pig" / "soft_16x16.png")
@@ -89,11 +90,13 @@ def test_odd_frames_are_told(tmp_path: Path) -> None:
     assert find(checked, "note", "pig", "no motion: pose$")
     assert find(checked, "note", "pig", "twice or more: twice$")
     assert find(checked, "note", "frog/idle", "same frames as pig/copy")
-    assert find(checked, "warning", "pig", "up to 73x36 pixels in large")
+    assert find(checked, "note", "pig", "up to 73x36 pixels in large, so .* a canvas of 128x128")
+    assert find(checked, "warning", "frog", "up to 140x10[0-9] pixels in huge, the largest canvas holds 128x128")
     assert find(checked, "note", "pig/soft", "100% of its pixels are half-transparent")
     assert find(checked, "note", "pig/slow", "stays for 60 s")
     assert find(checked, "note", "pig", "2 sizes .16x16, 80x72.")
-    assert len(checked.findings) == 10
+    assert find(checked, "note", "frog", "2 sizes .16x16, 147x200.")
+    assert len(checked.findings) == 12
 
 
 def test_too_many_colours_and_mixed_scales_are_told(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_motion_of_a_frame_does_not_depend_on_its_clip(model: BitrateControlledD
 def test_empty_tokens_are_left_out(frames: torch.Tensor) -> None:
     tokens = PatchCodec(TINY.patch).encode(frames)
     occupied = PatchCodec.occupied(tokens)
-    picked = pick_tokens(tokens, int(occupied.sum(1).max()))
+    picked = pick_tokens(PatchCodec(TINY.patch), tokens, int(occupied.sum(1).max()))
     assert int(picked.mask.sum()) == int(occupied.sum())
     for frame, (kept, places) in enumerate(zip(picked.tokens, picked.places, strict=True)):
         torch.testing.assert_close(kept, tokens[frame, places])

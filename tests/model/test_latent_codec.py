@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
 from bitpuppet.model.latent_codec import LatentCodec
 from bitpuppet.model.preset import PRESETS
 
@@ -117,3 +117,30 @@ def test_no_autoencoder_is_an_error_not_a_download() -> None:
 def test_mirrored_latents_are_refused() -> None:
     with pytest.raises(BitpuppetError, match="set mirrored to false"):
         replace(PRESETS["heads"], mirrored=True)
+
+
+def test_every_token_of_a_latent_frame_counts(codec: LatentCodec) -> None:
+    dark = torch.full((2, PAPER.tokens, PAPER.token_width), -3.0)  # as pixels, these would be transparent
+    assert pick_tokens(codec, dark, 3).mask.all()
+
+
+def test_convolutions_read_motion_from_latents(codec: LatentCodec, frames: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    heads = replace(PRESETS["heads"], canvas=64, latent_channels=4, stem_width=8, width=32, encoder_blocks=1)
+    model = BitrateControlledDiffusion(heads, LatentCodec(codec.autoencoder, heads.patch))
+    assert model.encoder.stem is not None
+    model.encoder.stem.to_motion.weight.data.mul_(20)
+    read = model.encode_motion(frames)
+    assert read.shape == (5, heads.groups)
+    assert len(read.unique(dim=0)) > 1
+
+
+def test_what_has_learnt_nothing_draws_the_nearest_reference(codec: LatentCodec, frames: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    heads = replace(PRESETS["heads"], canvas=64, latent_channels=4, stem_width=8, width=32, encoder_blocks=1)
+    model = BitrateControlledDiffusion(heads, LatentCodec(codec.autoencoder, heads.patch))
+    frames[..., 3] = 255
+    content = model.encode_content(frames[:1])
+    noise = torch.randn(1, heads.tokens, heads.token_width)
+    drawn = model.decode(content, model.encode_motion(frames[1:2]), steps=1, noise=noise)
+    torch.testing.assert_close(drawn, model.codec.decode(model.codec.encode(frames[:1])))

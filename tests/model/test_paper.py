@@ -103,7 +103,7 @@ def test_sprite64_is_what_it_was() -> None:
     ("changes", "message"),
     [
         ({"head": "palette"}, "latents have no palette"),
-        ({"stem_width": 8}, "the stem reads pixels"),
+        ({"stem_width": 8}, "stem_width 0"),
         ({"detail_frames": 2}, "detail_frames 0"),
         ({"clip_frames": 5}, "even clip_frames"),
         ({"canvas": 40}, "does not divide"),

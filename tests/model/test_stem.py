@@ -26,7 +26,7 @@ def draw_frames(count: int, canvas: int = 64) -> torch.Tensor:
 def pick_all(frames: torch.Tensor, patch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     tokens = PatchCodec(patch).encode(frames)
     order = torch.stack([torch.randperm(tokens.shape[1]) for _ in tokens])
-    return tuple(take_tokens(tokens, order))
+    return tuple(take_tokens(PatchCodec(patch), tokens, order))
 
 
 @pytest.mark.parametrize("patch", [8, 16])

@@ -84,6 +84,36 @@ def test_a_run_leaves_a_model_that_is_used_as_any_other(characters: CharacterSet
     assert Engine.load("tiny", tuned.model, "cpu").retarget(canvas, canvas, steps=1).frames.shape == (3, 64, 64, 4)
 
 
+def test_art_beyond_the_canvas_is_learnt_on_a_larger_one(base: Path, tmp_path: Path) -> None:
+    grown = [
+        CharacterAnimation(one.name, one.frames.repeat(2, 1).repeat(2, 2), one.durations)
+        for one in (
+            CharacterAnimation(
+                name, draw_clip(make_puppet(3, plan="biped", size=45), Motion(name, "down"), 3), (9,) * 3
+            )
+            for name in ("walk", "attack")
+        )
+    ]
+    blot = np.zeros_like(grown[0].frames)
+    blot[0, 3, 1::2] = (9, 9, 9, 255)  # one pixel wide, so that the art is not reduced to half its size
+    grown[0] = replace(grown[0], frames=np.where(blot > 0, blot, grown[0].frames))
+    run = make_run(run_set(grown), tmp_path, base)
+    assert run.preset.canvas == 128
+    tuned = run.run()
+    model = load_model("tiny", tuned.model)
+    assert (model.preset.canvas, model.preset.stem_scale) == (128, 2)
+    canvas = np.zeros((3, 128, 128, 4), np.uint8)
+    canvas[:, :90, :90] = grown[1].frames
+    engine = Engine.load("tiny", tuned.model, "cpu")
+    assert engine.retarget(canvas, canvas, steps=1).frames.shape == (3, 128, 128, 4)
+    again = FineTuning(run_set(grown), tmp_path / "more", QUICK, base="tiny", weights=tuned.model, device="cpu")
+    assert again.preset.canvas == 128
+
+
+def run_set(animations: list[CharacterAnimation]) -> CharacterSet:
+    return CharacterSet("giant", (Character("giant", tuple(animations)),))
+
+
 def test_codebooks_and_their_statistics_do_not_change(characters: CharacterSet, base: Path, tmp_path: Path) -> None:
     before, after = load_model("tiny", base), load_model("tiny", make_run(characters, tmp_path, base).run().model)
     changed = {name for name, value in before.state_dict().items() if not torch.equal(value, after.state_dict()[name])}

@@ -10,6 +10,7 @@ import torch
 
 from bitpuppet.data.mixture import UNKNOWN, make_mixture
 from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.model.stem import Stem
@@ -26,7 +27,7 @@ def test_kept_tokens_do_not_tell_the_silhouette() -> None:
     tokens = torch.full((400, 16, 8), -1.0)
     tokens[:, 0] = 1.0
     tokens[:200, 5] = 1.0  # half of the frames show something at place 5
-    draws = [(pick_blindly(tokens, 6, len(tokens)).places == 5).any(dim=1) for _ in range(20)]
+    draws = [(pick_blindly(PatchCodec(1), tokens, 6, len(tokens)).places == 5).any(dim=1) for _ in range(20)]
     kept = torch.stack(draws).float().mean(0)
     assert float(kept[:200].mean()) == pytest.approx(float(kept[200:].mean()), abs=0.03)
     assert 0.2 < float(kept.mean()) < 0.95
@@ -34,7 +35,7 @@ def test_kept_tokens_do_not_tell_the_silhouette() -> None:
 
 def test_picked_tokens_are_the_frames_own() -> None:
     tokens = torch.arange(3 * 16 * 8, dtype=torch.float32).reshape(3, 16, 8)
-    picked = pick_blindly(tokens, 5, 1)
+    picked = pick_blindly(PatchCodec(1), tokens, 5, 1)
     assert torch.equal(picked.places[0], picked.places[2])  # time looks at the same place
     for frame in range(3):
         assert torch.equal(picked.tokens[frame], tokens[frame, picked.places[frame]])

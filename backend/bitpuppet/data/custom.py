@@ -34,6 +34,14 @@ class Pose(NamedTuple):
     animation: int
 
 
+def measure_art(character: Character) -> int:
+    """The longer side of what a character's largest animation shows, at its own pixel scale."""
+    joined = [animation.frames for animation in character.animations]
+    scale = find_pixel_scale(np.concatenate(joined))
+    boxes = (find_content_box(reduce_frames(frames, scale)) for frames in joined)
+    return max((max(box.width, box.height) for box in boxes if box is not None), default=0)
+
+
 def fit_character(character: Character, canvas: int) -> Character:
     """The character at its own pixel scale, if it fits a canvas (its side in pixels).
 
@@ -55,7 +63,7 @@ def fit_character(character: Character, canvas: int) -> Character:
         box = find_content_box(frames)
         if box is not None and max(box.width, box.height) > canvas:
             raise BitpuppetError(
-                f"{character.name}, {animation.name}: the art is {box.width}x{box.height} pixels, the preset's canvas "
+                f"{character.name}, {animation.name}: the art is {box.width}x{box.height} pixels, the model's canvas "
                 f"holds {canvas}x{canvas}; leave this animation out of the set, or draw it smaller"
             )
         animations.append(replace(animation, frames=frames))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -170,6 +170,23 @@ class PuppetSource:
         return self._clips[key]
 
 
+class EnlargedSource:
+    """Another source's characters at a multiple of their size, for a canvas that is so much larger."""
+
+    def __init__(self, source: Source, factor: int) -> None:
+        self._source, self._factor = source, factor
+
+    def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
+        """See `Source`."""
+        scene = self._source.draw_scene(rng, step, clips)
+        lent, lenders = (None if part is None else self._enlarge(part) for part in (scene.lent, scene.lenders))
+        larger = [self._enlarge(clip) for clip in scene.clips]
+        return Scene(larger, self._enlarge(scene.driver), lent, lenders, scene.names)
+
+    def _enlarge(self, frames: Frames) -> Frames:
+        return frames.repeat(self._factor, axis=-3).repeat(self._factor, axis=-2)
+
+
 @dataclass(frozen=True)
 class Share:
     """A source's part of the mixture."""
@@ -315,12 +332,19 @@ def pick_colours(frames: Frames) -> Frames:
     return unpack_colours(packed[np.argsort(-counts, kind="stable")][:MOST_COLOURS])
 
 
-def make_mixture(data: Path | None, canvas: int, *, seed: int = 0, puppets_only: bool = False) -> Mixture:
-    """The mixture that `sprite64` is trained on, or puppets alone where there is no data folder."""
-    shares = [Share(PuppetSource(canvas), 0.40, 0.3)]
+def make_mixture(
+    data: Path | None, canvas: int, *, seed: int = 0, puppets_only: bool = False, enlarged: int = 1
+) -> Mixture:
+    """The mixture that `sprite64` is trained on, or puppets alone where there is no data folder.
+
+    Where it is `enlarged`, all characters are drawn at so many times their size.
+    """
+    shares = [Share(PuppetSource(canvas // enlarged), 0.40, 0.3)]
     if data is not None and not puppets_only:
         shares.append(Share(BenchmarkSource(data / "sprites"), 0.25, 0.1))
         shares.append(Share(LpcSource(data / "lpc"), 0.35, 0.3))
+    if enlarged > 1:
+        shares = [replace(share, source=EnlargedSource(share.source, enlarged)) for share in shares]
     return Mixture(shares, seed=seed)
 
 

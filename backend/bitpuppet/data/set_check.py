@@ -17,7 +17,7 @@ from bitpuppet.sprites import clear_hidden, find_content_box, find_pixel_scale
 from bitpuppet.sprites.formats.binary import quote
 from bitpuppet.sprites.palette import MAX_COLOURS, pack_colours
 
-CANVAS = 64
+CANVAS, LARGE_CANVAS = 64, 128
 """Pixels; the art that the sprite presets hold."""
 _MAX_HOLD_MS = 5000
 """A frame that stays longer is more likely a wrong number than a pose that is held."""
@@ -226,13 +226,15 @@ def _judge_frames(checked: CharacterCheck) -> Iterator[Finding]:
     # Of a frame with a background all is art: its size would be told in vain.
     large = [one for one in checked.animations if one.background is None and max(one.art) > CANVAS * one.scale]
     if large:
-        largest = max(large, key=lambda one: max(one.art))
-        yield Finding(
-            "warning",
-            checked.name,
-            f"has art of up to {largest.art[0]}x{largest.art[1]} pixels in {_name_all(large)}, the model's canvas "
-            f"holds {CANVAS * largest.scale}x{CANVAS * largest.scale}; leave these out, or draw them smaller",
-        )
+        largest = max(large, key=lambda one: max(one.art) / one.scale)
+        side = LARGE_CANVAS * largest.scale
+        what = f"has art of up to {largest.art[0]}x{largest.art[1]} pixels in {_name_all(large)}"
+        if max(largest.art) > side:
+            too_much = f"{what}, the largest canvas holds {side}x{side}; leave these out, or draw them smaller"
+            yield Finding("warning", checked.name, too_much)
+        else:
+            slower = f"{what}, so the set is trained on a canvas of {side}x{side}, where a step takes longer"
+            yield Finding("note", checked.name, slower)
     if poses := [one for one in checked.animations if one.distinct == 1]:
         yield Finding("note", checked.name, f"a pose, but no motion: {_name_all(poses)}")
     if repeated := [one for one in checked.animations if 1 < one.distinct < one.frames]:

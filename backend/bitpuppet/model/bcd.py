@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from bitpuppet.model.codec import Codec, PatchCodec, make_codec
+from bitpuppet.model.codec import Codec, make_codec
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.denoiser import Denoiser
 from bitpuppet.model.diffusion import StepCallback, sample
@@ -31,30 +31,31 @@ class Picked(NamedTuple):
     """Whether they show anything, bool (F, L)."""
 
 
-def pick_tokens(tokens: Tensor, count: int, *, shuffle: bool = False) -> Picked:
+def pick_tokens(codec: Codec, tokens: Tensor, count: int, *, shuffle: bool = False) -> Picked:
     """Keep `count` tokens of each frame, those that show something first.
 
     Most of a sprite's frame is empty, so this is where training and encoding save most of their time.
 
     Args:
-        tokens: (F, N, D) from `PatchCodec`.
+        codec: knows which do.
+        tokens: of it, (F, N, D).
         count: L, 1..N.
         shuffle: break ties at random (training) instead of in reading order.
     """
-    occupied = PatchCodec.occupied(tokens)
+    occupied = codec.occupied(tokens)
     size = occupied.shape[1]
     if shuffle:
         ties = torch.rand(occupied.shape, device=tokens.device)
     else:
         ties = torch.linspace(1, 0, size, device=tokens.device).expand(occupied.shape)
     places = torch.topk(occupied.float() * 2 + ties, count, dim=1).indices
-    return take_tokens(tokens, places)
+    return take_tokens(codec, tokens, places)
 
 
-def take_tokens(tokens: Tensor, places: Tensor) -> Picked:
-    """The tokens (F, N, D) of each frame at `places`, int64 (F, L) in 0..N-1."""
+def take_tokens(codec: Codec, tokens: Tensor, places: Tensor) -> Picked:
+    """The codec's tokens (F, N, D) of each frame at `places`, int64 (F, L) in 0..N-1."""
     picked = torch.gather(tokens, 1, places[..., None].expand(-1, -1, tokens.shape[-1]))
-    return Picked(picked, places, PatchCodec.occupied(picked))
+    return Picked(picked, places, codec.occupied(picked))
 
 
 def order_frames(count: int, preset: Preset) -> Tensor:
@@ -188,5 +189,5 @@ class BitrateControlledDiffusion(nn.Module):
 
     def _pick_occupied(self, frames: Tensor) -> Picked:
         tokens = self.codec.encode(frames)
-        most = int(PatchCodec.occupied(tokens).sum(dim=1).max())
-        return pick_tokens(tokens, max(most, 1))
+        most = int(self.codec.occupied(tokens).sum(dim=1).max())
+        return pick_tokens(self.codec, tokens, max(most, 1))

@@ -30,6 +30,10 @@ class Codec(Protocol):
         """Tokens (F, N, D) to frames, float32 straight-alpha RGBA (F, H, W, 4) in 0..255."""
         ...
 
+    def occupied(self, tokens: Tensor) -> Tensor:
+        """Which tokens show anything: bool (F, N) for tokens (F, N, D)."""
+        ...
+
 
 class PatchCodec:
     """Lossless patches: premultiplied RGBA in -1..1, cut into patch x patch tokens in reading order.
@@ -59,7 +63,7 @@ class PatchCodec:
 
     @staticmethod
     def occupied(tokens: Tensor) -> Tensor:
-        """Which tokens show anything: bool (F, N) for tokens (F, N, D)."""
+        """See `Codec.occupied`."""
         return (tokens[..., 3::4] > EMPTY).any(dim=-1)
 
 

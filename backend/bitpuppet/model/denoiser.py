@@ -103,6 +103,7 @@ class Denoiser(nn.Module):
         self.noise = nn.Sequential(nn.Linear(WAVES, width), nn.SiLU(), nn.Linear(width, width))
         self.motion = nn.Linear(preset.motion_width, width)
         self.patch = preset.patch
+        self.beside = preset.prediction == "clean"
         self.reference = nn.Linear(preset.token_width, width) if preset.reference else None
         self.closeness = nn.Parameter(torch.tensor(0.1)) if preset.reference else None
         self.metric: nn.Linear | None = None
@@ -165,17 +166,19 @@ class Denoiser(nn.Module):
             passed: see `References.find_nearest`.
 
         Returns:
-            Values (F, L, D), or with the palette head logits (F, L * pixels, P).
+            Values (F, L, D), or with the palette head logits (F, L * pixels, P). Where values are those of the clean
+            frame, they are told as differences from the references: what does not move need not be learnt.
         """
         clips = len(memory.bias)
         where = self.places if places is None else self.places[places]
         hidden = self.embed(tokens) + where
-        nearest = None
+        nearest, mixed = None, None
         if self.reference is not None and self.closeness is not None and self.metric is not None:
             if memory.references is None:
                 raise ValueError("the denoiser needs content with references")
             nearest = memory.references.find_nearest(motion, self.closeness, self.metric, passed)
-            hidden = hidden + self.reference(memory.references.mix_tokens(nearest, places))
+            mixed = memory.references.mix_tokens(nearest, places)
+            hidden = hidden + self.reference(mixed)
         condition = self.noise(embed_waves(noise_level, WAVES).to(hidden.dtype)) + self.motion(motion)
         if nearest is not None and self.sameness is not None:
             condition = condition + self.sameness(nearest.sameness[:, None].to(hidden.dtype))
@@ -197,7 +200,7 @@ class Denoiser(nn.Module):
             numbers = memory.references.take_numbers(nearest, places, self.patch)
             return self.pointer(hidden, logits, nearest, numbers)  # type: ignore[no-any-return]
         values: Tensor = self.head(hidden)
-        return values
+        return values if mixed is None or not self.beside else values + mixed
 
     def compare(self, motion: Tensor, references: References) -> Tensor:
         """How well each content frame suits quantized motion (F, motion_width): logits (F, N).

@@ -61,7 +61,8 @@ class Encoder(nn.Module):
         self.content_queries = nn.Parameter(torch.randn(preset.content_tokens, width))
         self.stem: Stem | None = None
         if preset.stem_width:
-            self.stem = Stem(preset.stem_width, preset.motion_width, preset.canvas, preset.patch)
+            side, inputs = preset.canvas // preset.cell, preset.token_width // preset.patch**2
+            self.stem = Stem(preset.stem_width, preset.motion_width, side, preset.patch, inputs, preset.stem_scale)
         else:
             self.motion_query = nn.Parameter(torch.randn(1, width))
             self.to_motion = nn.Linear(width, preset.motion_width)

@@ -110,6 +110,11 @@ class LatentCodec:
             )
         return frames
 
+    @staticmethod
+    def occupied(tokens: Tensor) -> Tensor:
+        """See `Codec.occupied`: autoencoders of images know no transparency, so all of them do."""
+        return torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+
     def _follow(self, tensor: Tensor) -> None:
         if self.autoencoder.device != tensor.device:
             nn.Module.to(self.autoencoder, tensor.device)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from bitpuppet.errors import BitpuppetError
 
+LARGEST_CANVAS = 128
+"""Side of the largest canvas that a model of sprites can be enlarged to, in pixels."""
 MAY_BE_ZERO = ("detail_frames", "encoder_heads", "encoder_width", "fps", "stem_width", "temporal_width")
 """Settings that 0 switches off."""
 
@@ -43,6 +45,8 @@ class Preset:
     """Frames of a clip where the encoder reads clips: half are content, the other half is motion (paper: 50)."""
     stem_width: int = 32
     """Channels of the first of the convolutions that read motion; 0 for T5 (paper)."""
+    stem_scale: int = 1
+    """Pixels along each side that these convolutions see as one."""
     encoder_blocks: int = 4
     """Blocks of the T5 encoder (paper: 12)."""
     denoiser_blocks: int = 6
@@ -109,10 +113,8 @@ class Preset:
                 raise BitpuppetError(
                     f"preset {self.name}: width {width} must divide by heads {heads} and by 4; correct it"
                 )
-        if self.codec == "latent" and (self.head == "palette" or self.stem_width):
-            raise BitpuppetError(
-                f"preset {self.name}: latents have no palette, and the stem reads pixels; set head values, stem_width 0"
-            )
+        if self.codec == "latent" and self.head == "palette":
+            raise BitpuppetError(f"preset {self.name}: latents have no palette; set head to values")
         if self.codec == "latent" and self.reference and self.mirrored:
             raise BitpuppetError(
                 f"preset {self.name}: a mirrored latent is no latent of a mirrored frame; set mirrored to false"
@@ -124,10 +126,12 @@ class Preset:
                 f"preset {self.name}: readings are averaged by colours and differ by references; set sampler to euler, "
                 "or reference to true, head to palette and prediction to clean"
             )
-        if self.reading == "frames" and (self.detail_frames or self.head == "palette" or self.clip_frames % 2):
+        if self.reading == "frames" and (
+            self.detail_frames or self.stem_width or self.head == "palette" or self.clip_frames % 2
+        ):
             raise BitpuppetError(
-                f"preset {self.name}: reading frames needs detail_frames 0, head values and an even clip_frames; "
-                "correct them"
+                f"preset {self.name}: reading frames needs detail_frames 0, stem_width 0, head values and an even "
+                "clip_frames; correct them"
             )
 
     @property
@@ -222,7 +226,7 @@ PRESETS: Mapping[str, Preset] = {
         latent_channels=32,
         width=192,
         heads=4,
-        stem_width=0,
+        stem_width=128,
         encoder_blocks=4,
         denoiser_blocks=6,
         groups=16,

@@ -21,18 +21,20 @@ class Stem(nn.Module):
     Better", Xiao et al. 2021, https://arxiv.org/abs/2106.14881).
     """
 
-    def __init__(self, width: int, outputs: int, canvas: int, patch: int) -> None:
+    def __init__(self, width: int, outputs: int, canvas: int, patch: int, inputs: int = 4, scale: int = 1) -> None:
         """Make a stem.
 
         Args:
             width: channels of the first convolution, a multiple of 8.
             outputs: values of a frame's motion.
-            canvas: side of a frame, in pixels.
-            patch: side of a patch, in pixels, a power of two.
+            canvas: side of a frame, in pixels or latent cells.
+            patch: side of a patch, in the same, a power of two.
+            inputs: values of a pixel or latent cell.
+            scale: pixels along each side that are seen as one, a power of two; `canvas` and `patch` count real ones.
         """
         super().__init__()
-        self.patch, self.cells = patch, canvas // patch
-        layers: list[nn.Module] = [nn.Conv2d(4, width, 3, stride=2, padding=1), nn.GELU()]
+        self.patch, self.cells, self.scale = patch, canvas // patch, scale
+        layers: list[nn.Module] = [nn.Conv2d(inputs, width, 3, stride=2, padding=1), nn.GELU()]
         channels = width
         for _ in range(patch.bit_length() - 2):
             layers += [nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), *_settle(2 * channels)]
@@ -57,8 +59,8 @@ class Stem(nn.Module):
         return motion
 
     def see(self, frames: Tensor) -> Tensor:
-        """Frames (F, 4, H, W) in the codec's units to cells (F, channels, H / patch, W / patch)."""
-        cells: Tensor = self.layers(frames)
+        """Frames (F, inputs, H, W) in the codec's units to cells (F, channels, h, w), one for `scale` patches a side."""
+        cells: Tensor = self.layers(nn.functional.avg_pool2d(frames, self.scale) if self.scale > 1 else frames)
         return cells
 
     def pool(self, cells: Tensor) -> Tensor:
@@ -69,7 +71,7 @@ class Stem(nn.Module):
         return rearrange(cells, "f c h w -> f (c h w)")
 
     def join(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
-        """Frames (F, 4, H, W) from their patches; nothing is where no token counts."""
+        """Frames (F, inputs, H, W) from their patches; nothing is where no token counts."""
         canvas = tokens.new_full((len(tokens), self.cells**2, tokens.shape[-1]), EMPTY)
         shown = torch.where(mask[..., None], tokens, EMPTY)
         canvas = canvas.scatter(1, repeat(places, "f l -> f l d", d=tokens.shape[-1]), shown)

@@ -43,7 +43,8 @@ class MotionAgreement(nn.Module):
         """Losses of a batch, as `CrossDriving`; what stands for the diffusion loss is codewords' agreement, in nats."""
         model = self.model
         frames = rearrange(torch.cat([batch.motion, batch.target, batch.content], dim=1), "b t h w c -> (b t) h w c")
-        read = self._encoder.forward_motion(*pick_tokens(model.codec.encode(frames), model.preset.tokens))
+        picked = pick_tokens(model.codec, model.codec.encode(frames), model.preset.tokens)
+        read = self._encoder.forward_motion(*picked)
         quantized = model.quantizer(read, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
         before, after = read.flatten(1), quantized.motion

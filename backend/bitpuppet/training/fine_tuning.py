@@ -26,14 +26,13 @@ from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.device import autocast, pick_device
 from bitpuppet.model.quantizer import FINAL_SHARPNESS
-from bitpuppet.model.weights import load_model
 from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.borrowing import BorrowingDriving
 from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_optimizer, restore_optimizer
 from bitpuppet.training.low_rank import add_low_rank, merge_low_rank
 from bitpuppet.training.motion_lessons import MotionLessons, choose_parameters
 from bitpuppet.training.recipe import Recipe
-from bitpuppet.training.tuned_model import ModelCard, digest_set, digest_weights, save_tuned
+from bitpuppet.training.tuned_model import ModelCard, digest_set, digest_weights, load_base, save_tuned
 from bitpuppet.training.tuning_looks import Looks
 from bitpuppet.training.tuning_recipe import Estimate, Tuned, TuningProgress, TuningRecipe, measure_memory
 
@@ -79,17 +78,16 @@ class FineTuning:
         """
         self.recipe = recipe or TuningRecipe()
         self.device = pick_device(device)
-        self.model = load_model(base, weights, self.device)
+        self.model = load_base(base, weights, self.device, characters)
         self.preset = self.model.preset
-        if self.preset.reading == "frames" or self.preset.codec == "latent":
-            raise BitpuppetError(f"--from {base}: this preset reads clips and not sprites; choose sprite64")
         held_out = hold_out(characters.characters)
         self.source = CustomSource(characters, self.preset.canvas, held_out=held_out)
         self._occupied = self.source.count_occupied(self.preset.patch)
         self.looks = Looks(self.source, held_out)
         share = Share(self.source, 1.0, self.recipe.recoloured)
         self._set = Mixture([share], seed=self.recipe.seed, share_driven=_SHARE_DRIVEN)
-        self._base = make_mixture(data, self.preset.canvas, seed=self.recipe.seed, puppets_only=not has_base_data(data))
+        base_data = None if data is None or not has_base_data(data) else data
+        self._base = make_mixture(base_data, self.preset.canvas, seed=self.recipe.seed, enlarged=self.preset.stem_scale)
         self.card = ModelCard(
             base=base,
             base_digest=digest_weights(base, weights),

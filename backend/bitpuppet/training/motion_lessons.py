@@ -74,7 +74,9 @@ class MotionLessons:
     def _read(self, encoder: Encoder, frames: Tensor, tokens: int) -> Tensor:
         """Motion of frames (B, T, H, W, 4), (B * T, groups, group_width)."""
         clean = self._model.codec.encode(rearrange(frames, "b t h w c -> (b t) h w c"))
-        return encoder.forward_motion(*pick_tokens(clean, encoder.count_read(min(tokens, clean.shape[1]))))
+        return encoder.forward_motion(
+            *pick_tokens(self._model.codec, clean, encoder.count_read(min(tokens, clean.shape[1])))
+        )
 
 
 def choose_parameters(model: BitrateControlledDiffusion, *, motion: bool) -> None:
@@ -91,7 +93,7 @@ def choose_parameters(model: BitrateControlledDiffusion, *, motion: bool) -> Non
     device = next(model.parameters()).device
     canvas = model.preset.canvas
     frames = torch.full((1, canvas, canvas, 4), 255, dtype=torch.uint8, device=device)
-    picked = pick_tokens(model.codec.encode(frames), model.preset.tokens)
+    picked = pick_tokens(model.codec, model.codec.encode(frames), model.preset.tokens)
     of_motion = _find_learning(model, model.encoder.forward_motion(*picked))
     colours = torch.zeros(1, 1, 3, dtype=torch.uint8, device=device)
     palette = Palette.from_rgb(colours, torch.ones(1, dtype=torch.int64, device=device))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bitpuppet.data.mixture import UNKNOWN
 from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens, take_tokens
-from bitpuppet.model.codec import PatchCodec
+from bitpuppet.model.codec import Codec
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.denoiser import Memory
 from bitpuppet.model.diffusion import (
@@ -64,7 +64,7 @@ class CrossDriving(nn.Module):
         quantized = self._quantize(motion, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
 
-        rebuilt = pick_blindly(clean, min(recipe.denoiser_tokens, model.preset.tokens), clips)
+        rebuilt = pick_blindly(model.codec, clean, min(recipe.denoiser_tokens, model.preset.tokens), clips)
         if recipe.edm:
             sigma = draw_edm_levels(model.preset, len(clean), clean.device)
         else:
@@ -146,7 +146,8 @@ class CrossDriving(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.recipe.learns != "frames"):
             if isinstance(encoder, FrameEncoder):
                 return encoder.forward_motion(rearrange(clean, "(b t) n d -> b t n d", b=clips))
-            return encoder.forward_motion(*pick_tokens(clean, encoder.count_read(tokens), shuffle=True))
+            picked = pick_tokens(self.model.codec, clean, encoder.count_read(tokens), shuffle=True)
+            return encoder.forward_motion(*picked)
 
     def _quantize(self, motion: Tensor, sharpness: float, *, sample: bool = False) -> Quantized:
         """Quantize; tokens that no longer learn are the same as in use."""
@@ -162,7 +163,7 @@ class CrossDriving(nn.Module):
         tokens = self._tokenize(batch.content)
         if isinstance(model.encoder, FrameEncoder):
             return model.encoder.forward_content(rearrange(tokens, "(b n) l d -> b n l d", b=clips), batch.shown), None
-        picked = pick_tokens(tokens, min(recipe.encoder_tokens, model.preset.tokens), shuffle=True)
+        picked = pick_tokens(model.codec, tokens, min(recipe.encoder_tokens, model.preset.tokens), shuffle=True)
         references, read = None, None
         if model.preset.reference:
             # With gradient: codewords of poses that lend each other pixels move together, others apart.
@@ -210,7 +211,7 @@ def score_colours(logits: Tensor, wanted: Tensor) -> ColourScore:
     return ColourScore(losses.sum() / known.sum().clamp(min=1), wrong.sum(dim=1) / foreground.sum(dim=1).clamp(min=1))
 
 
-def pick_blindly(tokens: Tensor, count: int, clips: int) -> Picked:
+def pick_blindly(codec: Codec, tokens: Tensor, count: int, clips: int) -> Picked:
     """Keep `count` tokens by chance, the same for all frames of a clip, more often those that many frames use.
 
     What is kept must not depend on the frame itself: a denoiser that only ever gets the tokens under the true
@@ -218,17 +219,18 @@ def pick_blindly(tokens: Tensor, count: int, clips: int) -> Picked:
     all places.
 
     Args:
-        tokens: (F, N, D) from `PatchCodec`, F = clips x frames per clip.
+        codec: knows which tokens show anything.
+        tokens: of it, (F, N, D), F = clips x frames per clip.
         count: 1..N.
         clips: how many clips the frames belong to.
     """
     if count == tokens.shape[1]:
-        return take_tokens(tokens, torch.arange(count, device=tokens.device).expand(len(tokens), -1))
-    occupied = PatchCodec.occupied(tokens)
+        return take_tokens(codec, tokens, torch.arange(count, device=tokens.device).expand(len(tokens), -1))
+    occupied = codec.occupied(tokens)
     chance = (occupied.float().mean(dim=0) + 0.1).log().expand(clips, -1)
     gumbel = -torch.log(-torch.log(torch.rand_like(chance).clamp(1e-9, 1 - 1e-7)))
     places = torch.topk(chance + gumbel, count, dim=1).indices
-    return take_tokens(tokens, repeat(places, "b l -> (b t) l", t=len(tokens) // clips))
+    return take_tokens(codec, tokens, repeat(places, "b l -> (b t) l", t=len(tokens) // clips))
 
 
 def soften(error: Tensor, knee: float = 0.05) -> Tensor:

@@ -10,14 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from bitpuppet.data.bank import HEADER, Bank
 from bitpuppet.data.character_set import CharacterSet
+from bitpuppet.data.custom import measure_art
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.model.preset import Preset
-from bitpuppet.model.weights import SHIPPED, save_weights
+from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.enlarging import enlarge
+from bitpuppet.model.preset import LARGEST_CANVAS, Preset
+from bitpuppet.model.weights import SHIPPED, load_model, save_weights
 
 _KEY = "card"
 _TEXTS = ("base", "base_digest", "set_name", "set_digest")
@@ -43,6 +47,21 @@ class ModelCard:
     figures: Mapping[str, float] = field(default_factory=dict)
     """`before` and `best`: exact share of the held-out animations' pixels with the base weights and with these;
     `tokens_kept`: share of the motion tokens of base data that are as the base's."""
+
+
+def load_base(
+    base: str, weights: Path | None, device: torch.device, characters: CharacterSet
+) -> BitrateControlledDiffusion:
+    """The model that a run begins with, on a canvas that holds the set's art, if there is one.
+
+    Raises:
+        BitpuppetError: the weights cannot be used, or are of a preset for videos.
+    """
+    model = load_model(base, weights, device)
+    if model.preset.reading == "frames" or model.preset.codec == "latent":
+        raise BitpuppetError(f"--from {base}: this preset reads clips and not sprites; choose sprite64")
+    largest = max(measure_art(character) for character in characters.characters)
+    return enlarge(model) if model.preset.canvas < min(LARGEST_CANVAS, largest) else model
 
 
 def save_tuned(path: Path, state: Mapping[str, Tensor], preset: Preset, card: ModelCard, bank: Bank) -> None:
