@@ -28,9 +28,10 @@ from bitpuppet_client.events import (
     Stopped,
     Updated,
 )
-from bitpuppet_client.jobs import JobParams, Parts
+from bitpuppet_client.jobs import JobParams
 from bitpuppet_client.limits import DEFAULT_PRIORITY
 from bitpuppet_client.message import Message
+from bitpuppet_client.parts import Parts
 from bitpuppet_client.replies import ModelInfo, Welcome
 from bitpuppet_client.requests import Shutdown
 

@@ -24,9 +24,10 @@ import numpy as np
 from bitpuppet_client.endpoint import read_endpoint
 from bitpuppet_client.errors import ParameterError, StoppedError
 from bitpuppet_client.events import Event, Mailbox, Stopped
-from bitpuppet_client.jobs import JobParams, Parts
+from bitpuppet_client.jobs import JobParams
 from bitpuppet_client.limits import DEFAULT_PRIORITY, REPLY_SECONDS
 from bitpuppet_client.message import Message
+from bitpuppet_client.parts import Parts
 from bitpuppet_client.requests import CONTROL_REQUESTS, Acknowledge, Cancel, Hello, Submit
 from bitpuppet_client.schema import check_job
 from bitpuppet_client.session import FindEndpoint, Session

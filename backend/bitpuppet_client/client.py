@@ -21,9 +21,10 @@ from bitpuppet_client.errors import (
     RefusedError,
     TimedOutError,
 )
-from bitpuppet_client.jobs import JobParams, Parts
+from bitpuppet_client.jobs import JobParams
 from bitpuppet_client.limits import DEFAULT_PRIORITY, HEARTBEAT_SECONDS, REPLY_SECONDS, TRANSFER_SECONDS
 from bitpuppet_client.message import Message, estimate_seconds
+from bitpuppet_client.parts import Parts
 from bitpuppet_client.replies import (
     Accepted,
     Acknowledged,
@@ -364,9 +365,8 @@ class Client:
                 raise _make_error(packet.message)
             if packet.request == number:
                 if not isinstance(packet.message, wanted):
-                    raise ProtocolError(
-                        f"the backend answered {message.type} by {packet.message.type}; update the backend"
-                    )
+                    told = f"the backend answered {message.type} by {packet.message.type}; update the backend"
+                    raise ProtocolError(told)
                 return packet.message
         raise self._time_out(channel, timeout, f" to {message.type}")
 

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bitpuppet_client.errors import LimitError, ParameterError
+from bitpuppet_client.errors import ParameterError
 from bitpuppet_client.limits import (
     MAX_COLOURS,
     MAX_FRAMES,
     MAX_MINUTES,
-    MAX_PIXELS,
     MAX_SEED,
-    MAX_SIDE,
     MAX_STEPS,
-    MAX_TOKENS,
     MAX_TRAINING_STEPS,
     MAX_VARIATIONS,
 )
-from bitpuppet_client.schema import check_flag, check_name, check_number, check_whole
-
-Array = NDArray[Any]
-Parts = Mapping[str, Array]
-"""Named arrays of one message: uint8, uint16 or float32."""
+from bitpuppet_client.parts import Parts, check_frame_count, check_part, describe_array
+from bitpuppet_client.schema import check_flag, check_name, check_number, check_text, check_whole
 
 DEFAULT_MODEL = "sprite64"
+SOFT_PRESETS = ("heads", "paper", "render64")
+"""Presets that draw soft edges and shades, which a palette lock or hard alpha would take away: only where asked for."""
 MAX_TEMPERATURE = 10.0
 
 
@@ -214,12 +209,49 @@ class TrainParams:
             raise ParameterError("steps and minutes both say how long to train; give one of them")
 
 
-JobParams = RetargetParams | ExtendParams | TokensParams | EncodeParams | DecodeParams | TrainParams
+@dataclass(frozen=True)
+class ReadParams:
+    """Decode the part `video`, uint8 (bytes,), a whole file: the result's part `frames` is uint8 (T, H, W, 4).
+
+    The settings are texts as the options of the command line take them (docs/formats.md, "Videos"); None is as the file
+    has it. No model is needed.
+    """
+
+    kind: ClassVar[str] = "read"
+    needed: ClassVar[tuple[str, ...]] = ("video",)
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    name: str = "the video"
+    """What messages call the file: its name without folders."""
+    fps: str | None = None
+    """Frames a second, such as "12" or "30000/1001"."""
+    range: str | None = None
+    """Seconds from the start, such as "1.5-4"."""
+    crop: str | None = None
+    """"centre", "256x256" or "256x256+40+0"."""
+    size: str | None = None
+    """"64x64", or "64" for the longer side."""
+    sampling: str | None = None
+    """"nearest" or "area"; None for what suits the picture."""
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError when a text is no short line."""
+        check_text("name", self.name)
+        for name in ("fps", "range", "crop", "size", "sampling"):
+            if (value := getattr(self, name)) is not None:
+                check_text(name, value)
+
+
+JobParams = RetargetParams | ExtendParams | TokensParams | EncodeParams | DecodeParams | TrainParams | ReadParams
 PARAMS: Mapping[str, type[JobParams]] = {
-    kind.kind: kind for kind in (RetargetParams, ExtendParams, TokensParams, EncodeParams, DecodeParams, TrainParams)
+    kind.kind: kind
+    for kind in (RetargetParams, ExtendParams, TokensParams, EncodeParams, DecodeParams, TrainParams, ReadParams)
 }
 """The class of parameters for each kind of job."""
 KINDS = tuple(PARAMS)
+ANNOUNCED = ("retarget", "extend", "tokens", "encode", "decode", "train")
+"""Kinds that a `Welcome` may name: the first clients of this version refuse one that names others. Those that came
+later are tried, and a server that does not run them answers `unsupported`."""
 
 
 def check_parts(params: JobParams, parts: Parts) -> None:
@@ -235,7 +267,7 @@ def check_parts(params: JobParams, parts: Parts) -> None:
     for name, array in parts.items():
         if name not in params.needed and name not in params.optional:
             raise ParameterError(f"{params.kind} has no part {name!r}; leave it out")
-        _FORMS.get(name, check_frames)(name, array)
+        check_part(name, array)
     if "palette" in parts and getattr(params, "pixels", OWN_PIXELS).colours is not None:
         raise ParameterError("colours chooses among the character's own, the part 'palette' brings others; send one")
     if isinstance(params, RetargetParams):
@@ -253,56 +285,6 @@ def check_parts(params: JobParams, parts: Parts) -> None:
         _check_mixture(parts)
 
 
-def check_frames(name: str, array: Array) -> None:
-    """Raise ParameterError when an array is not uint8 (T, H, W, 4), LimitError when it is too large."""
-    if array.dtype.name != "uint8" or array.ndim != 4 or array.shape[3] != 4:
-        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint8 (T, H, W, 4); convert it")
-    _check_sides(name, array, (MAX_FRAMES, MAX_SIDE, MAX_SIDE, 4))
-    check_frame_count(len(array), array)
-
-
-def check_tokens(name: str, array: Array) -> None:
-    """Raise ParameterError when an array is not uint16 (T, groups), LimitError when it is too large."""
-    if array.dtype.name != "uint16" or array.ndim != 2:
-        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint16 (T, groups); convert it")
-    _check_sides(name, array, (MAX_FRAMES, MAX_TOKENS))
-
-
-def check_palette(name: str, array: Array) -> None:
-    """Raise ParameterError when an array is not uint8 (P, 3), LimitError when it is too large."""
-    if array.dtype.name != "uint8" or array.ndim != 2 or array.shape[1] != 3:
-        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be uint8 (P, 3); convert it")
-    _check_sides(name, array, (MAX_COLOURS, 3))
-
-
-def check_shares(name: str, array: Array) -> None:
-    """Raise ParameterError when an array is not float32 (T,) of 0 to 1, LimitError when it is too large."""
-    if array.dtype.name != "float32" or array.ndim != 1:
-        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be float32 (T,); convert it")
-    _check_sides(name, array, (MAX_FRAMES,))
-    if not (array.min() >= 0 and array.max() <= 1):  # so that NaN, too, is refused
-        raise ParameterError(f"the part {name!r} has numbers beyond 0 to 1; send shares of 'second'")
-
-
-def check_code(name: str, array: Array) -> None:
-    """Raise ParameterError when an array is not float32 (K, width), LimitError when it is too large."""
-    if array.dtype.name != "float32" or array.ndim != 2:
-        raise ParameterError(f"the part {name!r} is {_describe(array)}, it must be float32 (K, width); convert it")
-    _check_sides(name, array, (MAX_TOKENS, MAX_TOKENS))
-
-
-def check_frame_count(count: int, frames: Array, variations: int = 1) -> None:
-    """Raise LimitError when `count` frames of the size of `frames` (N, H, W, 4) go beyond the limits."""
-    height, width = frames.shape[1:3]
-    if count > MAX_FRAMES:
-        raise LimitError(f"a strip of {count} frames, the limit is {MAX_FRAMES}; send fewer frames")
-    if count * height * width * variations > MAX_PIXELS:
-        raise LimitError(
-            f"{count * variations} frames of {width}x{height}, the limit is {MAX_PIXELS // 1_000_000} million pixels "
-            "in all; send fewer frames, or crop them"
-        )
-
-
 def check_results(kind: str, parts: Parts) -> None:
     """Refuse arrays that are no result of a kind of job; errors as `check_parts`."""
     needed = _RESULTS[kind]
@@ -312,7 +294,7 @@ def check_results(kind: str, parts: Parts) -> None:
     for name, array in parts.items():
         if name not in needed and name not in _MORE_RESULTS.get(kind, ()):
             raise ParameterError(f"the result of {kind} has the part {name!r}; update the older of add-on and backend")
-        _FORMS.get(name, check_frames)(name, array)
+        check_part(name, array)
 
 
 def _check_drawing(params: RetargetParams | ExtendParams | DecodeParams) -> None:
@@ -333,29 +315,11 @@ def _check_mixture(parts: Parts) -> None:
     tokens, second, shares = (parts[name] for name in ("tokens", "second", "shares"))
     if second.shape != tokens.shape or len(shares) != len(tokens):
         raise ParameterError(
-            f"'tokens' is {_describe(tokens)}, 'second' {_describe(second)} and 'shares' {_describe(shares)}; send a "
-            "pose and a share for each frame"
+            f"'tokens' is {describe_array(tokens)}, 'second' {describe_array(second)} and 'shares' "
+            f"{describe_array(shares)}; send a pose and a share for each frame"
         )
 
 
-def _check_sides(name: str, array: Array, limits: tuple[int, ...]) -> None:
-    for side, limit in zip(array.shape, limits, strict=True):
-        if not 1 <= side <= limit:
-            raise LimitError(f"the part {name!r} is {_describe(array)}, its sides must be 1 to {limit}; change it")
-
-
-def _describe(array: Array) -> str:
-    return f"{array.dtype.name} {tuple(array.shape)}"
-
-
-_FORMS = {
-    "tokens": check_tokens,
-    "second": check_tokens,
-    "shares": check_shares,
-    "code": check_code,
-    "palette": check_palette,
-}
-"""How parts of these names look; all others are frames."""
 _RESULTS: Mapping[str, tuple[str, ...]] = {
     "retarget": ("frames",),
     "extend": ("frames",),
@@ -363,6 +327,7 @@ _RESULTS: Mapping[str, tuple[str, ...]] = {
     "encode": ("code",),
     "decode": ("frames",),
     "train": (),
+    "read": ("frames",),
 }
 _MORE_RESULTS: Mapping[str, tuple[str, ...]] = {
     "extend": tuple(f"frames_{number}" for number in range(2, MAX_VARIATIONS + 1)),

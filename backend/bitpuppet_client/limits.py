@@ -13,6 +13,8 @@ MAX_PIXELS = 32_000_000
 MAX_PART_BYTES = 4 * MAX_PIXELS
 MAX_MESSAGE_BYTES = MAX_PART_BYTES
 """All payload frames of one message together."""
+MAX_VIDEO_BYTES = MAX_MESSAGE_BYTES
+"""Of a video file that is sent whole."""
 MAX_FRAMES = 4096
 """Frames of one strip."""
 MAX_SIDE = 16_384
@@ -34,6 +36,8 @@ MAX_PRIORITY = 9
 DEFAULT_PRIORITY = 5
 MAX_JOBS_PER_MESSAGE = 32
 """So that a page of statuses, each with the longest error text, fits into one header."""
+MAX_KINDS = 64
+"""Kinds of jobs that a server tells of; a client need not know them all."""
 MAX_MODELS = 64
 """Models, and character sets, that a server tells of."""
 MAX_CARDS_PER_MESSAGE = 8

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from bitpuppet_client.errors import ParameterError, ProtocolError
-from bitpuppet_client.jobs import Parts
 from bitpuppet_client.limits import MAX_JOBS_PER_MESSAGE, SLOWEST_BYTES_PER_SECOND
+from bitpuppet_client.parts import Parts
 from bitpuppet_client.schema import check_job, read_fields, write_object
 
 NO_PARTS: Parts = MappingProxyType({})

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bitpuppet_client.errors import ParameterError, ProtocolError
-from bitpuppet_client.jobs import KINDS, Parts, check_frames, check_results
+from bitpuppet_client.jobs import KINDS, check_results
 from bitpuppet_client.limits import (
     MAX_CARD_FACTS,
     MAX_CARDS_PER_MESSAGE,
     MAX_FACT_BYTES,
     MAX_FRAMES,
     MAX_JOBS_PER_MESSAGE,
+    MAX_KINDS,
     MAX_MESSAGE_BYTES,
     MAX_MODELS,
     MAX_PIXELS,
@@ -22,6 +23,7 @@ from bitpuppet_client.limits import (
     MAX_SIDE,
 )
 from bitpuppet_client.message import Message, check_jobs
+from bitpuppet_client.parts import Parts, check_frames
 from bitpuppet_client.schema import (
     NOT_IN_HEADER,
     Report,
@@ -146,7 +148,7 @@ class Welcome(Message):
     """UUID of this start of the backend: another one means that it was started anew."""
     models: tuple[ModelInfo, ...]
     kinds: tuple[str, ...]
-    """Kinds of jobs that it runs."""
+    """Kinds of jobs that it runs; some may be unknown here, and those that are not in `jobs.ANNOUNCED` are missing."""
     limits: ServerLimits
 
     def __post_init__(self) -> None:
@@ -154,9 +156,9 @@ class Welcome(Message):
         check_text("server", self.server)
         check_job(self.instance)
         check_whole("the number of models", len(self.models), 0, MAX_MODELS)
-        check_whole("the number of kinds", len(self.kinds), 0, len(KINDS))
+        check_whole("the number of kinds", len(self.kinds), 0, MAX_KINDS)
         for kind in self.kinds:
-            check_choice("kind", kind, KINDS)
+            check_name("kind", kind)
 
 
 @dataclass(frozen=True)

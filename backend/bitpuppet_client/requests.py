@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from bitpuppet_client.errors import ProtocolError
-from bitpuppet_client.jobs import KINDS, PARAMS, JobParams, Parts, check_parts
+from bitpuppet_client.jobs import KINDS, PARAMS, JobParams, check_parts
 from bitpuppet_client.limits import DEFAULT_PRIORITY, MAX_JOBS_PER_MESSAGE, MAX_PRIORITY
 from bitpuppet_client.message import Message, check_jobs
+from bitpuppet_client.parts import Parts
 from bitpuppet_client.schema import (
     NOT_IN_HEADER,
     check_choice,

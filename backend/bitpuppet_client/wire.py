@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from bitpuppet_client.errors import LimitError, ProtocolError, VersionError
-from bitpuppet_client.jobs import Array, Parts
 from bitpuppet_client.limits import MAX_HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_PARTS, MAX_REQUEST, PROTOCOL
 from bitpuppet_client.message import NO_PARTS, Message
+from bitpuppet_client.parts import Array, Parts
 from bitpuppet_client.replies import REPLIES
 from bitpuppet_client.requests import REQUESTS, Submit
 from bitpuppet_client.schema import check_keys, check_name, parse_header, read_object, shorten, write_object

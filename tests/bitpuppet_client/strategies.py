@@ -58,7 +58,13 @@ def palettes(draw: st.DrawFn) -> Any:
     return draw_array(draw, np.uint8, st.integers(1, 256), 3)
 
 
-PART = {"tokens": tokens(), "code": codes(), "palette": palettes()}
+@st.composite
+def videos(draw: st.DrawFn) -> Any:
+    """The bytes of some file (N,)."""
+    return draw_array(draw, np.uint8, st.integers(1, 99))
+
+
+PART = {"tokens": tokens(), "code": codes(), "palette": palettes(), "video": videos()}
 PIXELS = st.builds(jobs.PixelParams, st.none() | st.integers(1, 256), FLAG, FLAG, FLAG, FLAG)
 DRAWING = {"model": NAME, "seed": SEED, "steps": STEPS, "palette_lock": FLAG, "pixels": PIXELS}
 RETARGET = st.builds(jobs.RetargetParams, **DRAWING)
@@ -74,7 +80,8 @@ EXTEND = st.builds(
 TOKENS = st.builds(jobs.TokensParams, NAME)
 ENCODE = st.builds(jobs.EncodeParams, NAME)
 DECODE = st.builds(jobs.DecodeParams, **DRAWING)
-WHOLE = st.one_of(RETARGET, EXTEND, TOKENS, ENCODE, DECODE)
+READ = st.builds(jobs.ReadParams, TEXT, *[st.none() | TEXT] * 5)
+WHOLE = st.one_of(RETARGET, EXTEND, TOKENS, ENCODE, DECODE, READ)
 
 
 LENGTHS = st.tuples(STEPS, st.none()) | st.tuples(st.none(), st.integers(1, 60))

@@ -64,6 +64,8 @@ def make_train(**changes: Any) -> jobs.TrainParams:
         (jobs.TokensParams, {"model": "a b"}),
         (jobs.EncodeParams, {"model": "a/b"}),
         (jobs.DecodeParams, {"steps": "4"}),
+        (jobs.ReadParams, {"name": "a\nb"}),
+        (jobs.ReadParams, {"range": "x" * 600}),
         (make_train, {"characters": "../knights"}),
         (make_train, {"steps": 9, "minutes": 9}),
     ],
@@ -99,6 +101,8 @@ def test_training_knows_names_and_no_frames() -> None:
         (jobs.ExtendParams(1), {"content": make_frames()}, "needs the part 'motion'"),
         (jobs.TokensParams(), {"motion": TOKENS}, "uint8"),
         (jobs.EncodeParams(), {"motion": make_frames()}, "needs the part 'content'"),
+        (jobs.ReadParams(), {"video": make_frames()}, r"uint8 \(bytes,\)"),
+        (jobs.ReadParams(), {"video": PALETTE[0].astype(np.uint16)}, r"uint8 \(bytes,\)"),
         (jobs.DecodeParams(), {"tokens": TOKENS}, "'content' or 'code'"),
         (jobs.DecodeParams(), {"tokens": TOKENS, "code": CODE}, "palette_lock"),
         (jobs.DecodeParams(), {"tokens": TOKENS.astype(np.uint8), "content": make_frames()}, "uint16"),
@@ -149,6 +153,17 @@ def test_results_that_would_be_too_large_are_refused_before_the_work() -> None:
         jobs.check_parts(jobs.TokensParams(), {"motion": np.broadcast_to(np.uint8(0), (1, 1, 16_385, 4))})
     with pytest.raises(LimitError, match="sides"):
         jobs.check_parts(jobs.RetargetParams(), PAIR | {"palette": np.zeros((257, 3), np.uint8)})
+    with pytest.raises(LimitError, match="1 to 128000000"):
+        jobs.check_parts(jobs.ReadParams(), {"video": np.broadcast_to(np.uint8(0), (128_000_001,))})
+
+
+def test_server_may_tell_of_kinds_that_are_unknown_here() -> None:
+    limits = messages.ServerLimits()
+    told = messages.Welcome("0.9", str(uuid4()), (), ("retarget", "dream"), limits)
+    assert told.kinds == ("retarget", "dream")
+    with pytest.raises(ParameterError, match="kind"):
+        messages.Welcome("0.9", str(uuid4()), (), ("a b",), limits)
+    assert jobs.KINDS[: len(jobs.ANNOUNCED)] == jobs.ANNOUNCED
 
 
 def test_results_have_the_parts_of_their_kind() -> None:
@@ -159,6 +174,7 @@ def test_results_have_the_parts_of_their_kind() -> None:
         ("encode", {"code": TOKENS}),
         ("extend", {"frames": make_frames(), "frames_17": make_frames()}),
         ("train", {"frames": make_frames()}),
+        ("read", {"video": PALETTE[0]}),
     ]:
         with pytest.raises(ParameterError):
             messages.Result(str(uuid4()), kind, {}, parts)

@@ -22,8 +22,9 @@ import bitpuppet
 from bitpuppet.model.preset import PRESETS
 from bitpuppet_client.client import Client
 from bitpuppet_client.endpoint import Endpoint, read_endpoint
-from bitpuppet_client.jobs import Parts, RetargetParams
+from bitpuppet_client.jobs import RetargetParams
 from bitpuppet_client.messages import JobStatus, Result
+from bitpuppet_client.parts import Parts
 
 SECONDS = 60.0
 """More than anything here takes on a busy machine."""

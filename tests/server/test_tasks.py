@@ -35,16 +35,17 @@ from bitpuppet.server.tasks import (
 )
 from bitpuppet_client import wire
 from bitpuppet_client.jobs import (
+    SOFT_PRESETS,
     DecodeParams,
     EncodeParams,
     ExtendParams,
     JobParams,
-    Parts,
     PixelParams,
     RetargetParams,
     TokensParams,
 )
 from bitpuppet_client.messages import Result, Submit
+from bitpuppet_client.parts import Parts
 
 Tokens = NDArray[np.int64]
 
@@ -242,7 +243,11 @@ def test_whatever_the_watch_raises_ends_the_job(model: Loaded, parts: Parts) -> 
 
 
 def test_kinds() -> None:
-    assert set(list_kinds()) == {"retarget", "tokens", "encode", "decode", "extend", "train"}
+    assert set(list_kinds()) == {"retarget", "tokens", "encode", "decode", "extend", "train", "read"}
+
+
+def test_clients_know_which_presets_are_soft() -> None:
+    assert set(SOFT_PRESETS) == {name for name, preset in PRESETS.items() if preset.head == "values"}
 
 
 def test_memory_errors_are_known() -> None:

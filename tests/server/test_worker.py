@@ -13,7 +13,8 @@ from bitpuppet.server.lessons import Lesson, Plan, Taught, Watch
 from bitpuppet.server.line import Hold, Orders
 from bitpuppet.server.trainer import Trainer
 from bitpuppet.server.worker import Worker
-from bitpuppet_client.jobs import TrainParams
+from bitpuppet.sprites import Clip, write_clip
+from bitpuppet_client.jobs import ReadParams, TrainParams
 from bitpuppet_client.message import Message
 from bitpuppet_client.messages import Cancel, Error, Preview, Result, Shutdown, Steer, Submit, Update
 
@@ -92,6 +93,14 @@ def test_quick_steps_are_not_all_told_unless_somebody_looks(play: Callable[..., 
 def test_nothing_is_shown_unasked(play: Callable[..., Script]) -> None:
     script = play((draw(5),))
     assert script.find(Preview) == [] and len(script.find(Result)) == 1
+
+
+def test_no_picture_is_decoded_after_a_cancel(play: Callable[..., Script], tmp_path: Path) -> None:
+    write_clip(Clip(np.full((9, 8, 8, 4), 255, np.uint8), (100,) * 9), tmp_path / "a.webm")
+    submit = Submit(JOB, ReadParams("a.webm"), {"video": np.fromfile(tmp_path / "a.webm", np.uint8)})
+    script = play((submit,), (), (), (Cancel(JOB),))
+    assert [error.code for error in script.find(Error)] == ["cancelled"]  # type: ignore[attr-defined]
+    assert len(script.waits) == 5, "it looked after each picture until then, and waited for work again"
 
 
 @pytest.mark.parametrize("step", [1, 3, 5])

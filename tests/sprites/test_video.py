@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,17 @@ def test_rate_and_range_choose_frames(tmp_path: Path) -> None:
     assert read_levels(read_video(path, settings(range="0.95-")).frames) == [9, 10, 11]
     with pytest.raises(BitpuppetError, match=r"a\.mp4 is 1\.2 s long, --range begins at 3 s; correct it"):
         read_video(path, settings(range="3-"))
+
+
+def test_bytes_are_read_as_a_file_is(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.mp4", draw_levels(), 10)
+    data, seen = BytesIO(path.read_bytes()), list[tuple[int, int]]()
+    clip = read_video("film of hers.mp4", settings(range="0.5-"), data, lambda done, total: seen.append((done, total)))
+    assert read_levels(clip.frames) == [5, 6, 7, 8, 9, 10, 11]
+    assert seen[0] == (0, 7) and {total for _, total in seen} == {7}
+    assert len(seen) == 12, "pictures before the range are told, too"
+    with pytest.raises(BitpuppetError, match=r"film of hers\.mp4 is no video"):
+        read_video("film of hers.mp4", data=BytesIO(b"text of some length"))
 
 
 def test_a_range_far_in_is_found_by_seeking(tmp_path: Path) -> None:

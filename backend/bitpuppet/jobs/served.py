@@ -15,8 +15,9 @@ from bitpuppet.model.packing import PackedTokens
 from bitpuppet.sprites import write_clip
 from bitpuppet_client.client import Client
 from bitpuppet_client.errors import ClientError, JobFailedError, RefusedError
-from bitpuppet_client.jobs import Parts, PixelParams, RetargetParams
+from bitpuppet_client.jobs import PixelParams, RetargetParams
 from bitpuppet_client.messages import JobStatus
+from bitpuppet_client.parts import Parts
 
 PATIENCE_SECONDS = 600.0
 """How long a job waits for room in the server's queue."""

@@ -14,7 +14,7 @@ from bitpuppet.server.record import Job
 from bitpuppet.server.refusal import Refusal
 from bitpuppet.server.store import StoreError
 from bitpuppet.server.watchers import Watchers
-from bitpuppet_client.jobs import Array, TrainParams
+from bitpuppet_client.jobs import ANNOUNCED, ReadParams, TrainParams
 from bitpuppet_client.messages import (
     CONTROL_REQUESTS,
     JOB_REQUESTS,
@@ -47,6 +47,7 @@ from bitpuppet_client.messages import (
     Watch,
     Welcome,
 )
+from bitpuppet_client.parts import Array
 
 CHANNELS = {"control": CONTROL_REQUESTS, "jobs": JOB_REQUESTS}
 _LOG = logging.getLogger(__name__)
@@ -170,7 +171,8 @@ class Desk:
 
     def _welcome(self) -> Welcome:
         models = tuple(self._models.list())
-        return Welcome(__version__, self._instance, models, self._kinds, self._ledger.settings.limits)
+        kinds = tuple(kind for kind in self._kinds if kind in ANNOUNCED)
+        return Welcome(__version__, self._instance, models, kinds, self._ledger.settings.limits)
 
     def _submit(self, peer: bytes, submit: Submit, now: float) -> Accepted:
         # A job that is known is answered whatever has changed since: it may have been accepted in other times.
@@ -194,11 +196,11 @@ class Desk:
             self._sets.find(submit.params.characters)
             self._check_new(submit.params.name)
             self._models.check_free(submit.params.name)
-        else:
+        elif not isinstance(submit.params, ReadParams):
             self._models.find(submit.params.model)
         check_amount(submit.parts.values(), self._ledger.settings.limits.pixels, "pixels", _count_pixels)
         check_amount(submit.parts.values(), self._ledger.settings.limits.message_bytes, "bytes", _count_bytes)
-        for array in submit.parts.values():
+        for array in () if isinstance(submit.params, ReadParams) else submit.parts.values():
             check_amount([array], self._ledger.settings.limits.frames, "frames in one part", len)
 
     def _check_unused(self, name: str) -> None:

@@ -29,9 +29,10 @@ from bitpuppet.sprites import place_clip
 from bitpuppet_client.client import Client
 from bitpuppet_client.endpoint import FILE_NAME, FOLDER_VARIABLE, Endpoint
 from bitpuppet_client.errors import ClientError
-from bitpuppet_client.jobs import DEFAULT_MODEL, Parts, RetargetParams
+from bitpuppet_client.jobs import DEFAULT_MODEL, RetargetParams
 from bitpuppet_client.launcher import ensure_backend
 from bitpuppet_client.messages import Preview
+from bitpuppet_client.parts import Parts
 
 START_SECONDS = 600.0
 _WAIT_SECONDS = 600.0

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from bitpuppet.server.store import explain
-from bitpuppet_client.jobs import Parts
+from bitpuppet_client.parts import Parts
 from bitpuppet_client.schema import check_job
 
 INPUTS, RESULTS, RUNS = "inputs", "results", "trainings"

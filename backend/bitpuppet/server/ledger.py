@@ -21,8 +21,9 @@ from bitpuppet.server.settings import Settings
 from bitpuppet.server.shelf import Shelf
 from bitpuppet.server.store import Store, StoreClock, StoreError
 from bitpuppet_client import wire
-from bitpuppet_client.jobs import PARAMS, Array, Parts
+from bitpuppet_client.jobs import PARAMS
 from bitpuppet_client.messages import JobStatus, Submit, shorten
+from bitpuppet_client.parts import Array, Parts
 from bitpuppet_client.schema import read_object, write_object
 
 _LOG = logging.getLogger(__name__)
@@ -342,8 +343,7 @@ class Ledger:
         self.changed.clear()
 
     def _pick_running(self, jobs: Iterable[str]) -> list[Job]:
-        found = [self.live.get(job) for job in jobs]
-        return [record for record in found if record is not None and record.state == "running"]
+        return [job for job in map(self.live.get, jobs) if job is not None and job.state == "running"]
 
     def _give_back(self, job: Job) -> None:
         """See to a job that no worker has any more and that has not ended."""

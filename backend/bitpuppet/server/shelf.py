@@ -10,7 +10,7 @@ from bitpuppet.server.record import Job
 from bitpuppet.server.refusal import Refusal
 from bitpuppet.server.settings import Settings
 from bitpuppet.server.store import Store, StoreError
-from bitpuppet_client.jobs import Array, Parts
+from bitpuppet_client.parts import Array, Parts
 
 _MEMORY_BYTES = 32 << 20
 """Inputs that are kept in memory, too: what runs soon need not be read again."""

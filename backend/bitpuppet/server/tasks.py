@@ -18,16 +18,15 @@ from bitpuppet.server.engines import Loaded
 from bitpuppet.server.refusal import Refusal
 from bitpuppet.sprites import ExactSettings, collect_palette, enlarge_frames, restore_clip
 from bitpuppet_client.jobs import (
-    Array,
     DecodeParams,
     EncodeParams,
     ExtendParams,
     JobParams,
-    Parts,
     PixelParams,
     RetargetParams,
     TokensParams,
 )
+from bitpuppet_client.parts import Array, Parts
 
 MakePreview = Callable[[], Frames]
 Watch = Callable[[int, int, MakePreview | None], None]
@@ -45,7 +44,7 @@ class Done:
 
 def list_kinds() -> tuple[str, ...]:
     """The kinds of jobs that this installation runs."""
-    kinds = ("retarget", "tokens", "encode", "decode", "train")
+    kinds = ("retarget", "tokens", "encode", "decode", "train", "read")
     return (*kinds, "extend") if find_spec("bitpuppet.jobs.extend") is not None else kinds
 
 

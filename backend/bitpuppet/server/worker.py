@@ -20,9 +20,10 @@ from bitpuppet.jobs.retarget import Prepared
 from bitpuppet.server.engines import EngineLoader, Loaded, load, measure_device
 from bitpuppet.server.line import Line, Orders, begin
 from bitpuppet.server.models import ModelFolder
+from bitpuppet.server.reading import run_reading
 from bitpuppet.server.refusal import Refusal
 from bitpuppet.server.tasks import Done, MakePreview, is_memory_error, prepare_retarget, run_batch, run_task
-from bitpuppet_client.jobs import DEFAULT_MODEL, RetargetParams
+from bitpuppet_client.jobs import DEFAULT_MODEL, ReadParams, RetargetParams
 from bitpuppet_client.messages import (
     Cancel,
     Error,
@@ -101,10 +102,17 @@ class Worker:
 
     def _work(self, submit: Submit) -> None:
         started = time.perf_counter()
+        watch = self._make_watch(submit)
         try:
+            if isinstance(submit.params, ReadParams):
+                self._tell_step(submit, 0, 0)
+                done = run_reading(submit.params, submit.parts, watch)
+                report = dict(done.report) | {"seconds": round(time.perf_counter() - started, 4)}
+                self._line.send(Result(submit.job, submit.params.kind, report, done.parts))
+                return
             model = self._find_model(_name_model(submit))
             self._tell_step(submit, 0, getattr(submit.params, "steps", None) or model.engine.preset.steps)
-            done = run_task(model, submit.params, submit.parts, self._make_watch(submit))
+            done = run_task(model, submit.params, submit.parts, watch)
             self._deliver(submit, done, model, time.perf_counter() - started)
         except _Cancelled:
             self._refuse(submit, "cancelled", "cancelled")
@@ -231,7 +239,7 @@ class Worker:
 
     def _is_due(self, step: int, steps: int) -> bool:
         """Whether a step is to be told: the last one, and now and then one before."""
-        return step == steps or time.monotonic() - self._told >= _STEP_SECONDS
+        return 0 < steps == step or time.monotonic() - self._told >= _STEP_SECONDS
 
     def _is_shown(self, submit: Submit) -> bool:
         """Whether somebody looks at a job's previews."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -141,8 +141,10 @@ class Video:
 
 
 @contextmanager
-def open_video(path: str | Path) -> Iterator[Video]:
+def open_video(path: str | Path, data: BinaryIO | None = None) -> Iterator[Video]:
     """Open a video file for as long as the block lasts.
+
+    `data`: the file's bytes where they are not on this disk; `path` is then only what messages call it.
 
     Only what the first bytes show to be MP4, MOV, Matroska, WebM, AVI, MPEG or GIF is opened, and only that file:
     playlists and references to other files or to the network are not followed.
@@ -154,7 +156,7 @@ def open_video(path: str | Path) -> Iterator[Video]:
     from av.container import InputContainer
 
     path = Path(path)
-    with open_file(path) as file:
+    with open_file(path) if data is None else nullcontext(data) as file:
         form = _find_container(file, path)
         try:
             container = av.open(file, format=form, metadata_errors="ignore")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,37 +14,63 @@ from numpy.typing import NDArray
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites.clip import MAX_FRAMES, MAX_PIXELS, Clip
 from bitpuppet.sprites.video.container import Video, VideoInfo, open_video
-from bitpuppet.sprites.video.sampling import count_durations, find_target, fit_picture, is_hard, sample_moments
+from bitpuppet.sprites.video.sampling import (
+    Moment,
+    count_durations,
+    find_target,
+    fit_picture,
+    is_hard,
+    sample_moments,
+)
 from bitpuppet.sprites.video.settings import VideoSettings
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 MAX_SECONDS = 3600
 """Most seconds of a video that are read in one go."""
 WINDOW_FRAMES = 64
+Watch = Callable[[int, int], None]
+"""(frames that are there, frames in all or 0 where that is not known); whatever it raises ends the reading."""
 
 
-def probe_video(path: str | Path) -> VideoInfo:
-    """What the header of a video says. Errors as in `open_video`."""
-    with open_video(path) as video:
+def probe_video(path: str | Path, data: BinaryIO | None = None) -> VideoInfo:
+    """What the header of a video says. `data` and errors as in `open_video`."""
+    with open_video(path, data) as video:
         return video.info
 
 
-def read_video(path: str | Path, settings: VideoSettings | None = None) -> Clip:
+def read_video(
+    path: str | Path,
+    settings: VideoSettings | None = None,
+    data: BinaryIO | None = None,
+    watch: Watch | None = None,
+) -> Clip:
     """What the settings take of a video, as one clip at a constant frame rate.
+
+    `data`: the file's bytes where they are not on this disk; `path` is then only what messages call it. `watch`: for
+    progress and cancelling.
 
     Raises BitpuppetError as `open_video`, and when the range is empty or longer than MAX_SECONDS, the crop reaches
     beyond the picture, or the clip has more than MAX_FRAMES or MAX_PIXELS; as far as the header says it, before
     anything is decoded.
     """
     path, settings = Path(path), settings or VideoSettings()
-    with open_video(path) as video:
+    with open_video(path, data) as video:
         rate = settings.fps or video.info.rate
         seconds = _check_seconds(video, settings)
+        expected = 0 if seconds is None else max(1, round(seconds * rate))
         if seconds is not None:
             # Turned pictures have their sides exchanged: the crop is looked at when one has been seen.
             pixels = _count_pixels(video.info, settings)
             _check_clip(path, max(1, int(seconds * rate)), pixels, rate, settings)
         frames: list[NDArray[np.uint8]] = []
-        for frame in _read_frames(video, settings, rate):
+
+        def tell() -> None:
+            if watch is not None:
+                watch(len(frames), expected)
+
+        for frame in _read_frames(video, settings, rate, tell):
             frames.append(frame)
             if len(frames) % 16 == 1:
                 _check_clip(path, len(frames), frame.shape[0] * frame.shape[1], rate, settings)
@@ -83,11 +110,21 @@ def read_windows(
             first += len(window) - overlap
 
 
-def _read_frames(video: Video, settings: VideoSettings, rate: Fraction) -> Iterator[NDArray[np.uint8]]:
-    """Cropped and scaled frames RGBA (H, W, 4), one at least, all of the first one's size."""
+def _read_frames(
+    video: Video, settings: VideoSettings, rate: Fraction, tell: Callable[[], None] = lambda: None
+) -> Iterator[NDArray[np.uint8]]:
+    """Cropped and scaled frames RGBA (H, W, 4), one at least, all of the first one's size.
+
+    `tell` is called after each picture that is decoded, also of those on the way to the range.
+    """
     hard, drawn, fitted, count = False, None, None, 0
-    moments = sample_moments(video.decode(settings.start), rate, video.info.rate, settings.start, settings.end)
-    for picture in moments:
+
+    def decode() -> Iterator[Moment[VideoFrame]]:
+        for moment in video.decode(settings.start):
+            tell()
+            yield moment
+
+    for picture in sample_moments(decode(), rate, video.info.rate, settings.start, settings.end):
         if count > MAX_SECONDS * rate:
             raise BitpuppetError(_describe_length(video.path, None))
         if picture is not drawn:
