@@ -21,6 +21,7 @@ HEADS = replace(
     preset.PRESETS["heads"],
     canvas=32,
     latent_channels=4,
+    stem_width=0,
     width=16,
     heads=2,
     encoder_blocks=1,
@@ -68,6 +69,8 @@ def test_heads_run_resume_and_draw(
     )
     drawn = bitpuppet(*retarget, "--out", "out.gif")
     assert drawn.status == 0, drawn.err
+    locked = bitpuppet(*retarget, "--palette-lock", "--out", "locked.gif")
+    assert json.loads(locked.out)["palette_size"] == 20, "where it is asked for"
     monkeypatch.setattr(LatentCodec, "fingerprint", "of another one")
     other = bitpuppet(*retarget, "--out", "other.gif")
     assert other.status == 1 and "made with another image autoencoder" in other.err

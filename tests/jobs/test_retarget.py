@@ -285,4 +285,4 @@ def test_any_line_is_a_job_or_one_line(values: dict[str, object], complete: bool
         assert "\n" not in str(error)
         assert len(str(error)) < 300
     else:
-        assert isinstance(job.seed, int) and isinstance(job.palette_lock, bool)
+        assert isinstance(job.seed, int) and isinstance(job.palette_lock, bool | None)

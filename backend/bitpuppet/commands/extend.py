@@ -88,7 +88,7 @@ def extend(
     motion_video: options.MotionVideo = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
-    palette_lock: options.PaletteLock = True,
+    palette_lock: options.PaletteLock = None,
     palette: options.Palette = "source",
     hard_alpha: options.HardAlpha = True,
     outline: options.Outline = False,
@@ -121,7 +121,7 @@ def extend(
             variations=variations,
             seed=seed,
             steps=steps,
-            palette_lock=palette_lock,
+            palette_lock=options.choose_lock(palette_lock, preset),
             pixels=pixels,
         )
         job = ExtendJob(

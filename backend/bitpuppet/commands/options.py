@@ -36,7 +36,14 @@ ContentRows = Annotated[
 MotionRows = Annotated[
     str | None, typer.Option(help="Rows of the motion's sheet to perform, in this order. Default: all.")
 ]
-PaletteLock = Annotated[bool, typer.Option(help="Use the character's own colours and hard alpha, and nothing else.")]
+PaletteLock = Annotated[
+    bool | None,
+    typer.Option(
+        "--palette-lock/--no-palette-lock",
+        help="Use the character's own colours and hard alpha, and nothing else. Default: yes, but not for presets that "
+        "draw soft edges and shades (heads, render64).",
+    ),
+]
 Palette = Annotated[
     str,
     typer.Option(
@@ -133,6 +140,13 @@ def check_model(preset: str, weights: Path | None, device: str | None) -> int:
         check_device(device)
     check_weights("--weights", weights)
     return canvas
+
+
+def choose_lock(asked: bool | None, preset: str) -> bool:
+    """Whether results are held to the character's palette: as asked, else where the preset draws pixel art."""
+    from bitpuppet.model.preset import find_preset
+
+    return find_preset(preset).head == "palette" if asked is None else asked
 
 
 def check_weights(option: str, path: Path | None) -> None:

@@ -63,7 +63,7 @@ def retarget(
     motion_video: options.MotionVideo = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,
-    palette_lock: options.PaletteLock = True,
+    palette_lock: options.PaletteLock = None,
     palette: options.Palette = "source",
     hard_alpha: options.HardAlpha = True,
     outline: options.Outline = False,
@@ -119,7 +119,8 @@ def retarget(
         "--motion-video": motion_video,
         "--seed": seed or None,
         "--steps": steps,
-        "--no-palette-lock": None if palette_lock else False,
+        "--palette-lock": palette_lock or None,
+        "--no-palette-lock": False if palette_lock is False else None,
         "--palette": None if palette == "source" else palette,
         "--no-hard-alpha": None if hard_alpha else False,
         "--outline": outline or None,
@@ -215,8 +216,8 @@ def _draw_here(preset: str, weights: Path | None, device: str | None) -> Iterato
 
 
 def _suit(job: RetargetJob, engine: Engine) -> RetargetJob:
-    """The job without the palette lock, where the model draws soft edges and shades that it would take away."""
-    return job if engine.preset.head == "palette" else replace(job, palette_lock=False)
+    """The job with the palette lock, unless the model draws soft edges and shades or the user has said so or so."""
+    return replace(job, palette_lock=engine.preset.head == "palette") if job.palette_lock is None else job
 
 
 @contextmanager

@@ -19,6 +19,13 @@ def serve(
     ] = None,
     models: Annotated[Path | None, typer.Option(help="Folder of your own models. Default: one of your user's.")] = None,
     sets: Annotated[Path | None, typer.Option(help="Folder of character sets. Default: one of your user's.")] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            help="The image autoencoder of models that need one, such as heads: a folder, or a name in the hub's local "
+            "cache. Default: what BITPUPPET_CODEC names."
+        ),
+    ] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of jobs and results. Default: one of your user's.")] = None,
     bind: Annotated[
         str, typer.Option(help="Address to listen at; this machine's loopback address only.")
@@ -60,6 +67,7 @@ def serve(
             store=store or find_store(),
             models=models or find_models(),
             sets=sets or find_sets(),
+            codec=str(Path(codec).absolute()) if codec and Path(codec).exists() else codec,
             devices=tuple(device) if device else (None,),
             bind=bind,
             allow_remote=allow_remote,

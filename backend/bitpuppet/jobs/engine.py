@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bitpuppet.model.prior import MotionPrior
 
 
+CODEC_REMEDY = f"name its folder by {CODEC_VARIABLE}, bitpuppet serve --codec, or Autoencoder in Blender's preferences"
 PREVIEWED = 4
 """Frames in a preview where an autoencoder makes them, which takes longer than a step."""
 
@@ -208,15 +209,13 @@ def load_codec(preset: Preset, weights: Path | None = None) -> Codec | None:
         return None
     place = find_codec()
     if place is None:
-        raise BitpuppetError(
-            f"preset {preset.name} draws by an image autoencoder, and there is none; set {CODEC_VARIABLE} to its folder"
-        )
+        raise BitpuppetError(f"preset {preset.name} draws by an image autoencoder, and none is named; {CODEC_REMEDY}")
     from bitpuppet.model.latent_codec import LatentCodec
 
     codec = LatentCodec.load(place, preset)
     made_with = read_header(weights).get("codec") if weights is not None and weights.is_file() else None
     if made_with not in (None, codec.fingerprint):
-        raise BitpuppetError(f"{weights}: made with another image autoencoder than {place}; set {CODEC_VARIABLE} to it")
+        raise BitpuppetError(f"{weights}: made with another image autoencoder than {place}; {CODEC_REMEDY}")
     return codec
 
 

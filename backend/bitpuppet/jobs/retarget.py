@@ -106,8 +106,9 @@ class RetargetJob:
     motion_rows: tuple[int, ...] | None = None
     seed: int = 0
     steps: int | None = None
-    palette_lock: bool = True
-    """Snap to the character's own colours, with hard alpha."""
+    palette_lock: bool | None = None
+    """Snap to the character's own colours, with hard alpha. None: whoever knows the model says it, which is yes unless
+    it draws soft edges."""
     content_tag: str | None = None
     """The animation to look at, of a file that names them."""
     motion_tag: str | None = None
@@ -304,13 +305,13 @@ def perform(
         raise BitpuppetError(
             f"{job.out}: the model drew no numbers, so nothing was written; name other --weights or another --device"
         )
-    modelled = time.perf_counter()
-    frames, cut = finish(prepared, drawn.frames, palette_lock=job.palette_lock)
+    modelled, lock = time.perf_counter(), job.palette_lock is not False
+    frames, cut = finish(prepared, drawn.frames, palette_lock=lock)
     write_clip(give_timing(frames, prepared.timing, job.out.stem), job.out, job.format)
     saved = time.perf_counter()
     return describe_result(job, frames, len(prepared.content), prepared.motion_size) | {
         "bits_per_frame": round(drawn.bits_per_frame, 2),
-        "palette_size": count_colours(prepared.palette, prepared.steps) if job.palette_lock else None,
+        "palette_size": count_colours(prepared.palette, prepared.steps) if lock else None,
         "pixel_scale": prepared.scale,
         "cut_pixels": cut,
         "seconds": {"model": round(modelled - started, 4), "saving": round(saved - modelled, 4)},

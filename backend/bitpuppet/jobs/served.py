@@ -15,7 +15,7 @@ from bitpuppet.model.packing import PackedTokens
 from bitpuppet.sprites import write_clip
 from bitpuppet_client.client import Client
 from bitpuppet_client.errors import ClientError, JobFailedError, RefusedError
-from bitpuppet_client.jobs import PixelParams, RetargetParams
+from bitpuppet_client.jobs import SOFT_PRESETS, PixelParams, RetargetParams
 from bitpuppet_client.messages import JobStatus
 from bitpuppet_client.parts import Parts
 
@@ -55,8 +55,11 @@ def run_served(client: Client, job: RetargetJob, model: str, watch: ServedWatch 
         raise BitpuppetError(f"{job.motion}: a server takes frames, and these are packed tokens; leave out --server")
     pixels, palette = describe_pixels(job.pixels)
     reading = time.perf_counter() - started
+    lock = job.palette_lock
+    if lock is None:
+        lock = not any(one.name == model and one.preset in SOFT_PRESETS for one in client.welcome.models)
     with _told():
-        params = RetargetParams(model, job.seed, job.steps, job.palette_lock, pixels)
+        params = RetargetParams(model, job.seed, job.steps, lock, pixels)
         parts = {"content": content, "motion": motion, **palette}
         result = client.run(params, parts, progress=watch, patience=PATIENCE_SECONDS)
     frames, report = result.parts["frames"], dict(result.report)

@@ -41,6 +41,8 @@ class Settings:
     models: Path = field(default_factory=find_models)
     sets: Path = field(default_factory=find_sets)
     """The character sets that trainings can name: folders, or `.toml` files."""
+    codec: str | None = None
+    """The image autoencoder of models that draw by one, a folder or a hub's name; None for $BITPUPPET_CODEC."""
     devices: tuple[str | None, ...] = (None,)
     """One worker for each; None for the best device that is there."""
     bind: str = LOOPBACK

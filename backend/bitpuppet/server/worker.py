@@ -15,11 +15,12 @@ from typing import Any
 
 import psutil
 
+from bitpuppet.data.folder import find_codec
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.retarget import Prepared
 from bitpuppet.server.engines import EngineLoader, Loaded, load, measure_device
 from bitpuppet.server.line import Line, Orders, begin
-from bitpuppet.server.models import ModelFolder
+from bitpuppet.server.models import ModelFile, ModelFolder
 from bitpuppet.server.reading import run_reading
 from bitpuppet.server.refusal import Refusal
 from bitpuppet.server.tasks import Done, MakePreview, is_memory_error, prepare_retarget, run_batch, run_task
@@ -259,7 +260,7 @@ class Worker:
                 self._models_in_memory[key] = self._load(file, self._orders.device)
             except BitpuppetError as error:
                 print(error, file=sys.stderr)
-                raise BitpuppetError(str(error).replace(str(file.path), name)) from error  # clients learn no paths
+                raise BitpuppetError(_hide_paths(str(error), file)) from error
         self._models_in_memory.move_to_end(key)
         return self._models_in_memory[key]
 
@@ -287,6 +288,13 @@ class Worker:
                 self._watched.update(message.jobs)
             elif isinstance(message, Shutdown):
                 self._is_stopping = True
+
+
+def _hide_paths(message: str, file: ModelFile) -> str:
+    """What clients are told of a model that cannot be loaded: they learn no paths, only names."""
+    codec = find_codec()
+    hidden = message.replace(str(file.path), file.info.name)
+    return hidden if codec is None else hidden.replace(str(codec), codec.name)
 
 
 def _name_model(submit: Submit) -> str:

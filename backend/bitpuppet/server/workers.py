@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
 import zmq
 
+from bitpuppet.data.folder import CODEC_VARIABLE
 from bitpuppet.server.channel import has_message, send_frames
 from bitpuppet.server.line import Orders
 from bitpuppet.server.logs import follow
@@ -101,9 +103,11 @@ class WorkerHandle:
             sets=str(self._settings.sets),
             trainings=str(self._settings.trainings),
         )
+        codec = self._settings.codec
         # A session of its own: Ctrl-C in the terminal is for the broker alone.
         self.process = subprocess.Popen(
             self._command,
+            env=None if codec is None else os.environ | {CODEC_VARIABLE: codec},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
