@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from safetensors.torch import save_file
 from bitpuppet.data.bank import HEADER, Bank
 from bitpuppet.data.character_set import Character, CharacterAnimation
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.jobs.borrowing import read_bank
+from bitpuppet.jobs.borrowing import Lender, read_bank
 from bitpuppet.jobs.engine import Engine
+from bitpuppet.model import readings
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.sprites import place_clip
+from bitpuppet.sprites import collect_palette, place_clip, snap_frames
 
 TINY = PRESETS["tiny"]
 
@@ -78,3 +80,32 @@ def test_files_with_damaged_characters_are_refused_by_name(tmp_path: Path) -> No
     (tmp_path / "none.safetensors").write_bytes(b"no")
     with pytest.raises(BitpuppetError, match=r"none\.safetensors"):
         read_bank(tmp_path / "none.safetensors", 64)
+
+
+def test_a_lent_frame_is_one_more_reading(model: BitrateControlledDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = Bank([draw_character("old", 200)], TINY.canvas)
+    blind = deepcopy(model)
+    assert blind.denoiser.pointer is not None
+    blind.denoiser.pointer.ask.bias.data.zero_()  # it would copy the lent frame without being told to
+    engine = Engine(blind, torch.device("cpu"), torch.float32, bank)
+    content, _ = place_clip(draw_character("new", 90).animations[0].frames, TINY.canvas)
+    tokens = engine.encode_motion(bank.placed[0])
+    alone = next(n for n in (3, 4, 5) if (tokens == tokens[n]).all(axis=1).sum() == 1)  # random weights mix some up
+    driver, palette = bank.placed[0][alone : alone + 1], collect_palette(content)
+    true = np.concatenate([place_clip(one.frames, TINY.canvas)[0] for one in draw_character("new", 90).animations])
+    true = true[alone : alone + 1]
+    shares = []
+    for trust in (0.0, 1e6):
+        monkeypatch.setattr(readings, "TRUST", trust)
+        drawn = snap_frames(engine.retarget(content, driver, steps=2).frames, palette)
+        shares.append(float((drawn == true).all(axis=-1)[true[..., 3] > 0].mean()))
+    assert shares[0] < 0.9 < 0.99 < shares[1], "random weights draw nothing, the bank knows the pose"
+
+
+def test_a_driver_finds_its_own_pose_where_others_are_read_differently(model: BitrateControlledDiffusion) -> None:
+    bank = Bank([draw_character("friend", 200), draw_character("other", 120)], TINY.canvas)
+    lender = Lender(bank, model, torch.device("cpu"))
+    lender._motion = {0: torch.randn(6, TINY.motion_width), 1: torch.full((6, TINY.motion_width), 9.0)}
+    frames, counted = lender._choose(lender._motion[0], 1)
+    assert frames == list(range(6))
+    assert torch.equal(counted, lender._motion[0])

@@ -166,6 +166,24 @@ class Bank:
             for character in self.characters
         )
 
+    @functools.cached_property
+    def poses(self) -> tuple[NDArray[np.int64], ...]:
+        """Which pose each frame of each character shows, by number.
+
+        Frames of two characters are one pose where they have the same place in animations of one name and length.
+        """
+        numbers: dict[tuple[str, int, int], int] = {}
+        return tuple(
+            np.array(
+                [
+                    numbers.setdefault((one.name, len(one.frames), place), len(numbers))
+                    for one in character.animations
+                    for place in range(len(one.frames))
+                ]
+            )
+            for character in self.characters
+        )
+
     def locate(self, number: int, name: str, frames: int) -> NDArray[np.intp] | None:
         """Which of a character's frames are its animation of that name and length, if it has one."""
         start = 0

@@ -42,8 +42,8 @@ class Lender:
     def lend(self, content: Content, frames: NDArray[np.uint8], tokens: NDArray[np.int64]) -> Content:
         """Content with frames of the characters that it is most like among its references.
 
-        Of each character those are taken whose motion is nearest to some of that which is asked for: no others could
-        become references.
+        Of each character those are taken that show the poses which are asked for. Which pose that is, all characters of
+        the bank tell: it is the one whose motion, as they perform it, is on the whole nearest.
 
         Args:
             content: of one character, from the model.
@@ -56,10 +56,9 @@ class Lender:
         wanted = self._model.quantizer.look_up(torch.from_numpy(np.unique(tokens, axis=0)).to(self._device)).float()
         drawn, motions = [], []
         for one in self._bank.introduce(frames):
-            motion = self._read(one.number)
-            nearest = metric(wanted[:, None] - motion.float()).float().square().sum(dim=-1).argmin(dim=1).unique()
-            drawn.append(one.lend(nearest.tolist()))
-            motions.append(motion[nearest])
+            numbers, motion = self._choose(wanted, one.number)
+            drawn.append(one.lend(numbers))
+            motions.append(motion)
         if not drawn:
             return content
         lent = torch.from_numpy(np.concatenate(drawn)).to(self._device)
@@ -71,6 +70,30 @@ class Lender:
             (torch.arange(len(lent), device=self._device) < len(drawn[0]))[None] * LEAD,
         )
         return content._replace(references=references.join(more))
+
+    @torch.inference_mode()
+    def _choose(self, wanted: Tensor, number: int) -> tuple[list[int], Tensor]:
+        """A character's frames that show what motion (W, motion_width) asks for, and the motion that they count as.
+
+        That is the motion of whoever performs the pose most like what is asked for, so a driver from the bank finds the
+        frames of its own animation also where another character's are read as other motion.
+        """
+        metric, closeness = self._model.denoiser.metric, self._model.denoiser.closeness
+        assert metric is not None and closeness is not None  # lend has looked
+        own = torch.from_numpy(self._bank.poses[number]).to(self._device)
+        poses = torch.from_numpy(np.concatenate(self._bank.poses)).to(self._device)
+        motion = torch.cat([self._read(n) for n in range(len(self._bank.characters))])
+        shared = torch.isin(poses, own)
+        poses, motion = poses[shared], motion[shared]
+        found = []
+        for asked in wanted:
+            apart = metric(asked - motion.float()).float().square().sum(dim=-1)
+            near = torch.exp(-closeness.float() * (apart - apart.min()))
+            shows = own[:, None] == poses
+            frame = int(((near * shows).sum(dim=1) / shows.sum(dim=1)).argmax())
+            found.append((frame, int(torch.where(shows[frame], apart, torch.inf).argmin())))
+        pairs = sorted(set(found))
+        return [frame for frame, _ in pairs], motion[[reading for _, reading in pairs]]
 
     @torch.inference_mode()
     def _read(self, number: int) -> Tensor:

@@ -43,6 +43,15 @@ class Memory(NamedTuple):
     references: References | None
 
 
+class Lent(NamedTuple):
+    """Frames of a bank for F frames that are asked for, the nearest ones of the character that leads."""
+
+    worth: Tensor
+    """1 where the bank knows the very pose, less the farther its motion is, (F,)."""
+    numbers: Tensor
+    """The palette entries of their pixels, token by token, int64 (F, tokens * pixels)."""
+
+
 class Block(nn.Module):
     """A DiT block with adaLN-zero. Frame tokens attend to one another and to the content tokens.
 
@@ -230,6 +239,19 @@ class Denoiser(nn.Module):
             return torch.zeros_like(apart[:, 0])
         near = torch.topk(apart, passed + 1, dim=1, largest=False).values
         return torch.exp(near[:, 0] - near[:, passed])
+
+    def take_lent(self, motion: Tensor, memory: Memory) -> Lent | None:
+        """What a bank lends for the poses that motion (F, motion_width) asks for, if it lends anything."""
+        references = memory.references
+        if references is None or references.lead is None or references.numbers is None or self.closeness is None:
+            return None
+        lent = repeat(references.lead > 0, "b n -> (b t) n", t=len(motion) // len(references.lead))
+        led = repeat(references.lead, "b n -> (b t) n", t=len(motion) // len(references.lead))
+        apart = -self.compare(motion, references) + self.closeness * led
+        near = torch.where(lent, apart, torch.inf).min(dim=1)
+        numbers = rearrange(references.numbers, "b n (h p) (w q) -> b n (h w p q)", p=self.patch, q=self.patch)
+        clips = torch.arange(len(numbers), device=numbers.device).repeat_interleave(len(motion) // len(numbers))
+        return Lent(torch.exp(-near.values), numbers[clips, near.indices].long())
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""

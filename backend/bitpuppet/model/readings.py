@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
+from einops import rearrange, repeat
 from torch import Tensor
 
 from bitpuppet.model.codec import EMPTY
@@ -18,6 +18,9 @@ from bitpuppet.model.denoiser import Denoiser, Memory
 from bitpuppet.model.diffusion import StepCallback, precondition
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.reference import NEAREST
+
+TRUST = 0.3
+"""Weight of what a bank lends for the very pose, beside a reading's, which has 1."""
 
 
 class Window(NamedTuple):
@@ -84,12 +87,16 @@ def average_readings(
     for number, window in enumerate(windows):
         tokens, level, motion = window.see(*parts)
         chances = torch.zeros((), device=noise.device)
+        lent = denoiser.take_lent(motion, memory)
         for reading in range(steps):
             passed = reading * NEAREST
             weights = denoiser.weigh_reading(motion, memory, passed)
             if reading == 0 or bool(weights.any()):
                 said = denoiser(tokens, level, motion, memory, passed=passed)
                 chances = chances + weights[:, None, None] * torch.softmax(said.float(), dim=-1)
+            if reading == 0 and lent is not None:
+                worth = repeat(TRUST * lent.worth, "f -> f s 1", s=chances.shape[1])
+                chances = chances.scatter_add(-1, lent.numbers[..., None], worth)
             clean = denoiser.read_out(chances.log(), memory)
             drawn[:, window.start : window.stop] = window.keep(clean, clips).to(drawn.dtype)
             done = number * steps + reading + 1

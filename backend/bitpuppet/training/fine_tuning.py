@@ -22,6 +22,7 @@ from bitpuppet.data.character_set import CharacterSet
 from bitpuppet.data.custom import CustomSource, hold_out
 from bitpuppet.data.folder import has_base_data
 from bitpuppet.data.mixture import Mixture, Share, make_mixture
+from bitpuppet.data.pose_pairs import PosePairs
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.device import autocast, pick_device
@@ -86,6 +87,7 @@ class FineTuning:
         self.looks = Looks(self.source, held_out)
         share = Share(self.source, 1.0, self.recipe.recoloured)
         self._set = Mixture([share], seed=self.recipe.seed, share_driven=_SHARE_DRIVEN)
+        self._poses = PosePairs(self.source.bank, seed=self.recipe.seed, recoloured=self.recipe.recoloured)
         base_data = None if data is None or not has_base_data(data) else data
         self._base = make_mixture(base_data, self.preset.canvas, seed=self.recipe.seed, enlarged=self.preset.stem_scale)
         self.card = ModelCard(
@@ -286,7 +288,10 @@ class FineTuning:
         recipe = self.recipe.for_base(self.steps) if is_base else self._recipe_of_set(self.steps)
         self._objective.recipe = recipe
         mixture = self._base if is_base else self._set
-        arrays = mixture.draw(step, recipe.pairs, recipe.content_frames, recipe.target_frames, in_order=True)
+        if reading and not is_base:
+            arrays = self._poses.draw(step, recipe.pairs)
+        else:
+            arrays = mixture.draw(step, recipe.pairs, recipe.content_frames, recipe.target_frames, in_order=True)
         batch = TensorBatch.from_arrays(arrays, self.device)
         sharpness = recipe.sharpness_at(step) if self.recipe.motion else FINAL_SHARPNESS
         with autocast(self.device):
@@ -340,11 +345,11 @@ class FineTuning:
         return self._lessons.count_kept(TensorBatch.from_arrays(batch, self.device))
 
     def _fit_length(self, took: float) -> None:
-        """Halfway, where the length follows from minutes, measure anew: other programs may have come or gone."""
+        """Measure anew after three quarters, where minutes give the length: other programs may have come or gone."""
         if self._is_reading(self.step - 1):
             return
         self._drawing_seconds, self._drawing_steps = self._drawing_seconds + took, self._drawing_steps + 1
-        if self.recipe.steps is None and self.step == self.steps // 2 and self._drawing_steps > self.step // 10:
+        if self.recipe.steps is None and self.step == 3 * self.steps // 4 and self._drawing_steps > self.step // 10:
             left = (60 * self.recipe.minutes - self.seconds) * self._drawing_steps / self._drawing_seconds
             most = self.step / max(self.recipe.share_reading, 0.3)  # more would make this step one of reading
             self.steps = int(min(self.step + max(1.0, left), most))
