@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bitpuppet.data.character_set import Character, CharacterAnimation, CharacterSet
-from bitpuppet.data.custom import CustomSource, Pose, fit_character, flip, hold_out, list_targets
+from bitpuppet.data import custom
+from bitpuppet.data.custom import CustomSource, Pose, fit_character, flip, hold_out, join_scenes, list_targets
 from bitpuppet.data.mixture import Mixture, Share
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import enlarge_frames, place_clip, place_like
@@ -109,6 +110,35 @@ def test_what_is_held_out_is_no_target_and_is_shown_by_others() -> None:
     source = CustomSource(make_set(), 64, held_out=held)
     assert Pose(0, 0) not in source.targets and source.find_drivers(held[0])
     assert hold_out(characters[2:]) == []
+
+
+def test_a_hybrid_has_the_upper_part_of_one_and_the_lower_part_of_the_other() -> None:
+    trio = (*make_set().characters[:1], draw_character("joe", 33, ("walk", 4), ("jump", 2)))
+    source = CustomSource(CharacterSet("pair", trio), 64)
+    upper, lower = (source.make_scene(Pose(n, 0), [1], Pose(n, 0)) for n in (0, 1))
+    joined = join_scenes(upper, lower, np.random.default_rng(0))
+    for one, other, clip in zip(upper.clips, lower.clips, joined.clips, strict=True):
+        assert np.array_equal(clip[..., 3], one[..., 3]), "both have one shape here"
+        own = (clip == one).all(axis=(2, 3))  # rows of each frame
+        cut = own.argmin(axis=1)
+        assert (cut > 40).all() and all((row[:c]).all() for row, c in zip(own, cut, strict=True))
+        assert not any((clip == other).all(axis=(2, 3))[n, c] for n, c in enumerate(cut)), "in other colours"
+    assert np.array_equal(joined.driver, upper.driver)
+
+
+def test_only_who_performs_the_same_makes_a_hybrid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custom, "SHARE_HYBRID", 1.0)
+    joined: list[int] = []
+    monkeypatch.setattr(custom, "join_scenes", lambda upper, lower, rng: joined.append(1) or upper)
+    rng = np.random.default_rng(0)
+    CustomSource(CharacterSet("s", make_set().characters[:2]), 64).draw_scene(rng, 0, 2)
+    assert not joined, "the jumps have other lengths"
+    trio = (*make_set().characters[:1], draw_character("joe", 33, ("walk", 4), ("jump", 2)))
+    held = [Pose(1, 0), Pose(1, 1)]
+    CustomSource(CharacterSet("s", trio), 64, held_out=held).draw_scene(rng, 0, 2)
+    assert not joined, "what is held out is not drawn in part either"
+    CustomSource(CharacterSet("s", trio), 64).draw_scene(rng, 0, 2)
+    assert joined
 
 
 def test_mirrored_scenes_are_mirrored_as_a_whole() -> None:

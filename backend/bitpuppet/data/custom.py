@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bitpuppet.data.augmentation import draw_colour_map, recolour
 from bitpuppet.data.bank import Bank
 from bitpuppet.data.character_set import Character, CharacterSet
 from bitpuppet.data.mixture import Scene
@@ -23,6 +24,10 @@ SHARE_LENT = 0.9
 """Scenes with frames from a bank of the other characters, where those perform the target's animation."""
 _INTRODUCTIONS = 2
 """The longest of a character's other animations, by one of which the bank knows it; it takes time to get to know."""
+SHARE_HYBRID = 0.5
+"""Scenes of a hybrid, where another character performs all that the scene shows: the upper part of one on the lower part
+of the other, in other colours. A set has few characters, and training learnt their looks by heart: what it
+drew of new ones got worse with every step."""
 SHARE_ALONE = 0.5
 """Scenes whose content is one animation, which is all that a new character often has."""
 
@@ -96,6 +101,7 @@ class CustomSource:
             raise BitpuppetError(
                 f"{characters.name}: no character has two animations, so nothing can be learnt from the set; add some"
             )
+        self._drawn = set(self.targets)
         self.bank = Bank(self.characters, canvas)
         self._lent: dict[tuple[Pose, int], tuple[Frames, Frames] | None] = {}
 
@@ -112,10 +118,32 @@ class CustomSource:
         scene = self.make_scene(pose, chosen, driver)
         if rng.random() < SHARE_LENT:
             scene = self._lend(scene, pose, chosen)
+        others = self._find_doubles(pose, chosen)
+        if others and rng.random() < SHARE_HYBRID:
+            double, known = others[int(rng.integers(len(others)))]
+            other = self.make_scene(double, known, driver)
+            if scene.lent is not None:
+                other = self._lend(other, double, known)
+            scene = join_scenes(scene, other, rng)
         if rng.random() < SHARE_FLIPPED:
             lent, lenders = (None if part is None else flip(part) for part in (scene.lent, scene.lenders))
             scene = Scene([flip(clip) for clip in scene.clips], flip(scene.driver), lent, lenders)
         return scene
+
+    def _find_doubles(self, pose: Pose, content: Sequence[int]) -> list[tuple[Pose, list[int]]]:
+        """Other characters with all these animations: which of theirs is the target, and which are content."""
+        own = self.characters[pose.character].animations
+        found = []
+        for number, character in enumerate(self.characters):
+            if number == pose.character:
+                continue
+            places = {(one.name, len(one.frames)): n for n, one in reversed(list(enumerate(character.animations)))}
+            theirs = [places.get((own[n].name, len(own[n].frames))) for n in (pose.animation, *content)]
+            target, *rest = theirs
+            known = [n for n in rest if n is not None]
+            if target is not None and len(known) == len(rest) and Pose(number, target) in self._drawn:
+                found.append((Pose(number, target), known))
+        return found
 
     def _lend(self, scene: Scene, pose: Pose, content: Sequence[int]) -> Scene:
         """The scene with what a bank of all other characters, who know one by `content[0]`, shows of the target."""
@@ -169,6 +197,25 @@ class CustomSource:
 
     def _frames(self, pose: Pose) -> Frames:
         return self.characters[pose.character].animations[pose.animation].frames
+
+
+def join_scenes(upper: Scene, lower: Scene, rng: np.random.Generator) -> Scene:
+    """The scene of a hybrid of two characters, who perform the same; the driver is the first one's.
+
+    Each frame is cut at the same share of the first character's height; the other one's part is recoloured.
+    """
+    share, colours = rng.uniform(0.25, 0.75), draw_colour_map(rng)
+
+    def join(one: Frames, other: Frames) -> Frames:
+        rows = one[..., 3].any(axis=-1)
+        top, bottom = rows.argmax(axis=-1), rows.shape[-1] - rows[..., ::-1].argmax(axis=-1)
+        above = np.arange(rows.shape[-1]) < (top + share * (bottom - top))[..., None]
+        return np.where(above[..., None, None], one, recolour(other, *colours))
+
+    clips = [join(one, other) for one, other in zip(upper.clips, lower.clips, strict=True)]
+    if upper.lent is None or lower.lent is None or upper.lent.shape != lower.lent.shape:
+        return Scene(clips, upper.driver)
+    return Scene(clips, upper.driver, join(upper.lent, lower.lent), upper.lenders)
 
 
 def flip(frames: Frames) -> Frames:

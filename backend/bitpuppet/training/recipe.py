@@ -138,7 +138,8 @@ def make_heads_recipe(preset: Preset, *, temporal: bool = False) -> Recipe:
     """How `heads` is trained: by its halves, as in the paper, in small batches that two CPU cores take in seconds.
 
     A low noise level shows the pose by itself, as in sprites; but there is more to learn at it than in them, since
-    nothing in a face is exact. Agreement needs somebody else in the same pose, whom videos do not have.
+    nothing in a face is exact. Agreement needs somebody else in the same pose, whom videos do not have. The rate loss
+    comes late, when motion is found.
     """
     return Recipe(
         steps=3000 if temporal else 9000,
@@ -148,9 +149,10 @@ def make_heads_recipe(preset: Preset, *, temporal: bool = False) -> Recipe:
         encoder_tokens=preset.tokens,
         denoiser_tokens=preset.tokens,
         temporal=temporal,
-        share_at_max=0.5,
+        share_at_max=0.7,
         muon_rate=1e-3,
         adam_rate=5e-4,
+        control=(0.0, 0.0) if temporal else (0.35, 0.75),
         agreement=0.0,
         ema=0.998,
     )

@@ -42,7 +42,7 @@ class TuningRecipe:
     """Share of the steps, the first ones, in which the reader alone learns; they are three or more times as fast."""
     rate: float = 6e-4
     """Learning rate (AdamW)."""
-    recoloured: float = 0.5
+    recoloured: float = 0.8
     """Chance that a character of the set is recoloured."""
     warmup: int = 20
     """Steps of linear warm-up."""
