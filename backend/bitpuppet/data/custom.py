@@ -25,9 +25,9 @@ SHARE_LENT = 0.9
 _INTRODUCTIONS = 2
 """The longest of a character's other animations, by one of which the bank knows it; it takes time to get to know."""
 SHARE_HYBRID = 0.5
-"""Scenes of a hybrid, where another character performs all that the scene shows: the upper part of one on the lower part
-of the other, in other colours. A set has few characters, and training learnt their looks by heart: what it
-drew of new ones got worse with every step."""
+"""Scenes of a hybrid, where another character performs all that the scene shows: one's upper part on the other's lower
+part, in other colours. A set has few characters, and training learnt their looks by heart: what it drew of new ones got
+worse with every step."""
 SHARE_ALONE = 0.5
 """Scenes whose content is one animation, which is all that a new character often has."""
 
