@@ -20,7 +20,7 @@ from bitpuppet.model.preset import Preset
 from bitpuppet.model.reference import NEAREST
 
 TRUST = 0.6
-"""Weight of what a bank lends for the very pose, beside a reading's, which has 1: it overrules a model that is not sure.
+"""Weight of what a bank lends for the very pose, beside a reading's, which has 1: it overrules a model in doubt.
 
 Of the pixels of two characters that training had not seen, 0, 0.3, 0.6 and 0.9 got 40.0, 43.3, 44.4 and 43.9 % exactly
 right, and the lent frames by themselves 44.0 % (docs/own-characters.md)."""
