@@ -9,9 +9,12 @@ from pathlib import Path
 import bpy
 
 from .core.errors import ArtError
-from .sets import Order, SetMaker, find_program
+from .sets import Made, Order, SetMaker, find_program
 from .state import current, describe_source
 from .training import get_training
+
+_MOST_TOLD = 3
+"""Of what hinders training; the panel is narrow."""
 
 
 @dataclass
@@ -53,23 +56,30 @@ def begin(scene: bpy.types.Scene, order: Order) -> None:
 
         state.link.post(show)
 
-    def finish(characters: int | None, error: Exception | None) -> None:
+    def finish(made: Made | None, error: Exception | None) -> None:
         atexit.unregister(maker.cancel)
         state.stops.remove(maker.cancel)
         state.extras.pop("addition", None)
         training = get_training()  # a training may have begun in between
-        training.has_failed = error is not None
-        if error is not None:
+        training.has_failed = made is None
+        if made is None:
             training.outcome = str(error)
             return
         training.sets = tuple(sorted({*training.sets, order.name}))
-        count = "1 character" if characters == 1 else f"{characters} characters"
-        training.outcome = f"The set {order.name} is there: {count}"
+        training.outcome = _describe(order.name, made)
         found = bpy.data.scenes.get(scene_name)  # another file may be open
         if found is not None:
             found.bitpuppet.train.characters = order.name
 
     state.link.run(lambda: maker.make(tell), finish)
+
+
+def _describe(name: str, made: Made) -> str:
+    """How it ended, with the first things that would hinder its training."""
+    count = "1 character" if made.characters == 1 else f"{made.characters} characters"
+    told = made.hindrances[:_MOST_TOLD]
+    more = len(made.hindrances) - len(told)
+    return ". ".join([f"The set {name} is there: {count}", *told, *([f"{more} more"] if more else [])])
 
 
 def cancel() -> None:

@@ -42,6 +42,15 @@ class Order:
     """Whether the colour of each sheet's first pixel means transparent."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """A set that was made."""
+
+    characters: int
+    hindrances: tuple[str, ...] = ()
+    """What would keep it from training, or make it train badly; a sentence each."""
+
+
 class SetMaker:
     """Makes one set. `make` takes its time, in a thread; `cancel` ends it from another."""
 
@@ -55,8 +64,8 @@ class SetMaker:
         """Stop it as soon as possible; returns at once."""
         self._runner.stop()
 
-    def make(self, tell: Tell) -> int:
-        """Make the set; the number of its characters.
+    def make(self, tell: Tell) -> Made:
+        """Make the set.
 
         Args:
             tell: called in the working thread.
@@ -116,8 +125,8 @@ def suggest_name(folder: str) -> str:
     return name[:64] or "my-set"
 
 
-def _read_answer(lines: list[str], status: int) -> int:
-    """The number of characters that the program tells of. Raises ArtError where it tells none."""
+def _read_answer(lines: list[str], status: int) -> Made:
+    """What the program tells of the set. Raises ArtError where it tells of none."""
     for line in reversed(lines):
         if line.startswith(_ERROR):
             text = line.removeprefix(_ERROR).replace(*_REPLACE)
@@ -127,6 +136,7 @@ def _read_answer(lines: list[str], status: int) -> int:
         except ValueError:
             continue
         if status == 0 and isinstance(found, dict) and isinstance(found.get("characters"), int):
-            return int(found["characters"])
+            told = found.get("hindrances")
+            return Made(found["characters"], tuple(map(str, told)) if isinstance(told, list) else ())
     last = lines[-1][:200] if lines else "it printed nothing"
     raise ArtError(f"The backend's program made no set (status {status}): {last}; choose Verify", PREFERENCES)

@@ -7,7 +7,6 @@ found again by asking the backend.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -21,6 +20,7 @@ from bitpuppet_client.replies import LibraryPage, ModelCard, ModelChanged, Statu
 from bitpuppet_client.requests import DeleteModel, Library, ListJobs, RenameModel, Steer
 from bitpuppet_client.status import JobStatus
 
+from .core.cards import list_facts
 from .core.curves import add_point
 from .state import current
 
@@ -103,17 +103,8 @@ def delete_model(name: str) -> None:
 
 def describe_facts(card: ModelCard) -> list[tuple[str, str]]:
     """What a model's card says, as pairs of texts."""
-    known: list[tuple[str, Any]] = [
-        ("preset", card.model.preset),
-        ("size", f"{card.bytes / 1e6:.1f} MB"),
-        ("fingerprint", card.model.fingerprint[:16]),
-        *card.facts.items(),
-    ]
-    return [(name.replace("_", " ").capitalize(), _describe(value)) for name, value in known]
-
-
-def _describe(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    size, fingerprint = f"{card.bytes / 1e6:.1f} MB", card.model.fingerprint[:16]
+    return [("Preset", card.model.preset), *list_facts(card.facts), ("Size", size), ("Fingerprint", fingerprint)]
 
 
 def _ask_library(after: str | None, cards: list[ModelCard]) -> None:

@@ -27,7 +27,7 @@ class TrainLook(Guarded, bpy.types.Operator):
 
 
 class SetAdd(Guarded, bpy.types.Operator):
-    """Make a character set of a folder of sheets: a sub-folder for each character, a sheet for each animation"""
+    """Make a character set of a folder of sheets: a sub-folder for each character, or a set.toml that tells them"""
 
     bl_idname = "bitpuppet.set_add"
     bl_label = "Add Set"
@@ -73,7 +73,8 @@ class SetAdd(Guarded, bpy.types.Operator):
         column = layout.column(align=True)
         column.scale_y = 0.8
         column.label(text="A folder with a sub-folder", icon="INFO")
-        column.label(text="for each character", icon="BLANK1")
+        column.label(text="for each character,", icon="BLANK1")
+        column.label(text="or with a set.toml", icon="BLANK1")
         layout.prop(self, "set_name", placeholder="as the folder")
         layout.prop(self, "key_corner")
         layout.prop(self, "replace")
@@ -155,8 +156,14 @@ class TrainCancel(Guarded, bpy.types.Operator):
     bl_options = INNER
 
     def invoke(self, context, event):
-        """Ask first: hours may be lost."""
-        return context.window_manager.invoke_confirm(self, event)
+        """Ask first: hours may be lost. Blender's own buttons would both seem to cancel."""
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Cancel the training?",
+            message="What it learned is thrown away",
+            confirm_text="Throw Away",
+        )
 
     def act(self, context):
         """Ask the backend."""

@@ -12,7 +12,7 @@ import pytest
 from bitpuppet_addon.core.errors import ArtError
 from bitpuppet_addon.core.png import encode_png
 from bitpuppet_addon.server import Source
-from bitpuppet_addon.sets import Order, SetMaker, find_program, suggest_name
+from bitpuppet_addon.sets import Made, Order, SetMaker, find_program, suggest_name
 
 
 @pytest.fixture
@@ -46,13 +46,21 @@ def play(tmp_path: Path, code: str) -> Path:
 def test_folder_becomes_a_set_with_its_progress(sets: Path, sheets: Path) -> None:
     told: list[tuple[str, float]] = []
     maker = SetMaker(Path(sys.executable), Order(sheets, "zoo"))
-    assert maker.make(lambda step, share: told.append((step, share))) == 2
+    assert maker.make(lambda step, share: told.append((step, share))) == Made(2)
     assert (sets / "zoo" / "set.toml").is_file()
     assert {step.split()[0] for step, _ in told} == {"Reading", "Copying"}
     assert ("Copying 1 of 2", 0.5) in told and all(0 <= share <= 1 for _, share in told)
     with pytest.raises(ArtError, match=r"^There is a set 'zoo' already; .* switch Replace on$"):
         SetMaker(Path(sys.executable), Order(sheets, "zoo")).make(lambda step, share: None)
-    assert SetMaker(Path(sys.executable), Order(sheets, "zoo", replace=True)).make(lambda step, share: None) == 2
+    again = SetMaker(Path(sys.executable), Order(sheets, "zoo", replace=True))
+    assert again.make(lambda step, share: None) == Made(2)
+
+
+def test_what_hinders_training_is_told(sets: Path, sheets: Path) -> None:
+    for sheet in (*sheets.glob("pig/*"), *sheets.glob("frog/run*")):
+        sheet.unlink()
+    made = SetMaker(Path(sys.executable), Order(sheets / "frog", "zoo")).make(lambda step, share: None)
+    assert made.characters == 1 and "no character has two animations" in made.hindrances[0]
 
 
 def test_folder_that_is_no_set_is_told_in_one_sentence(sets: Path, tmp_path: Path) -> None:

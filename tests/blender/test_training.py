@@ -116,7 +116,8 @@ def test_folder_is_added_as_a_set_and_chosen(stage: Stage, extension: Any, backe
     choose_backend(extension)
     assert bpy.ops.bitpuppet.set_add(directory=f"{sheets}/") == {"FINISHED"}
     training = get_training(stage)
-    assert training.outcome == "The set My-Zoo is there: 1 character" and not training.has_failed
+    assert training.outcome.startswith("The set My-Zoo is there: 1 character. ") and not training.has_failed
+    assert "one character only" in training.outcome
     assert (sheets.parent / "sets" / "My-Zoo" / "set.toml").is_file()
     assert training.sets == ("My-Zoo",) and stage.data.train.characters == "My-Zoo"
     assert not stage.load("state").current().stops and bpy.ops.bitpuppet.set_add.poll()
@@ -124,6 +125,14 @@ def test_folder_is_added_as_a_set_and_chosen(stage: Stage, extension: Any, backe
     assert training.has_failed and "switch Replace on" in training.outcome
     bpy.ops.bitpuppet.set_add(directory=str(sheets / "none"), set_name="zoo")
     assert training.has_failed and "none" in training.outcome
+
+
+def test_set_that_cannot_be_trained_says_why(stage: Stage, extension: Any, backend: str, sheets: Path) -> None:
+    choose_backend(extension)
+    next((sheets / "frog").glob("run*")).unlink()
+    bpy.ops.bitpuppet.set_add(directory=f"{sheets}/")
+    outcome = get_training(stage).outcome
+    assert outcome.startswith("The set My-Zoo is there: 1 character. ") and "two animations" in outcome
 
 
 def test_set_is_not_added_where_the_program_is_not_known(stage: Stage, extension: Any, sheets: Path) -> None:
@@ -164,3 +173,14 @@ def test_models_are_renamed_and_deleted(stage: Stage) -> None:
     bpy.ops.bitpuppet.model_delete(model="others")
     assert stage.link.answer(None, "the model is needed by a job; wait").name == "others"
     assert get_training(stage).has_failed and get_training(stage).outcome.startswith("The model is needed")
+
+
+def test_card_tells_steps_size_and_fingerprint(stage: Stage) -> None:
+    list_models(stage)
+    card = get_training(stage).models[0]
+    assert stage.load("training").describe_facts(card) == [
+        ("Preset", "sprite64"),
+        ("Steps", "400"),
+        ("Size", "25.0 MB"),
+        ("Fingerprint", "12345678"),
+    ]

@@ -82,6 +82,14 @@ def test_a_set_is_added_listed_and_removed(sheets: Path, tmp_path: Path) -> None
     assert "no sets yet" in run("list")
 
 
+def test_added_set_says_what_hinders_its_training(sheets: Path) -> None:
+    assert json.loads(run("add", sheets, "--name", "good", "--json"))["hindrances"] == []
+    sheet = next((sheets / "puppet3").iterdir())
+    assert "error: " in run("add", sheet, "--name", "one")
+    told = json.loads(run("add", sheet, "--name", "one", "--replace", "--json"))["hindrances"]
+    assert "no character has two animations" in told[0]
+
+
 def test_bad_options_are_bad_usage(sheets: Path) -> None:
     assert "--key is 'pink'" in " ".join(run("check", sheets, "--key", "pink", status=2).split())
     run("check", sheets, "--frame", "big", status=2)

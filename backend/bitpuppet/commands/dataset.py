@@ -89,8 +89,9 @@ def add(
     as_json: options.Json = False,
     raw_progress: RawProgress = False,
 ) -> None:
-    """Copy a set into your own folder of sets, where it stays as it is now and has a name."""
+    """Copy a set into your own folder of sets, where it stays as it is now, and say what would hinder training."""
     from bitpuppet.data.character_set import finish_reading
+    from bitpuppet.data.set_check import check_set
     from bitpuppet.data.set_store import add_set, check_set_name
 
     with options.bad_usage():
@@ -102,10 +103,14 @@ def add(
         reading = _survey(progress, path, frame, key, raw_progress)
         found = finish_reading(reading)
         place = add_set(found, name, replace=replace, watch=_watch(progress, "copying", raw_progress))
+    hindrances = [one for one in check_set(reading).findings if one.level != "note"][:_MAX_LISTED]
     if as_json:
-        print(json.dumps({"name": name, "path": str(place), "characters": len(found.characters)}))
-    else:
-        print(options.make_printable(f"{name}: {len(found.characters)} characters in {place}"))
+        told = [f"{one.where}: {one.text}" for one in hindrances]
+        print(json.dumps({"name": name, "path": str(place), "characters": len(found.characters), "hindrances": told}))
+        return
+    print(options.make_printable(f"{name}: {len(found.characters)} characters in {place}"))
+    for one in hindrances:
+        print(options.make_printable(f"{one.level}: {one.where}: {one.text}"))
 
 
 @app.command("list")
