@@ -103,7 +103,7 @@ def train(
     sizes = find_preset(preset)
     if bits is not None:
         sizes = replace(sizes, bits_per_frame=bits)
-    asked = DataOptions(data, codec, download, latents, background, puppets_only, seed or 0, temporal)
+    asked = DataOptions(data, codec, download, latents, background, puppets_only, seed or 0, temporal, learn)
     asked = check_options(sizes, asked)
     import torch
 

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import typer
 
@@ -38,6 +38,7 @@ class DataOptions:
     puppets_only: bool = False
     seed: int = 0
     temporal: bool = False
+    learn: Literal["all", "motion", "frames"] = "all"
 
 
 class Work(NamedTuple):
@@ -143,8 +144,9 @@ def _open_heads(sizes: Preset, options: DataOptions, watch: Watch) -> Work:
     convert = LatentCache(codec, options.latents)
     source = HeadSource(clips, sizes.canvas, seed=options.seed, convert=convert)
     source.prepare(watch)
+    recipe = make_heads_recipe(sizes, temporal=options.temporal, learns=options.learn)
     people = len({clip.person for clip in clips})
-    return Work(source, make_heads_recipe(sizes, temporal=options.temporal), f"{people} people in clips", codec)
+    return Work(source, recipe, f"{people} people in clips", codec)
 
 
 def _load_codec(sizes: Preset, options: DataOptions) -> LatentCodec:

@@ -109,6 +109,10 @@ class Encoder(nn.Module):
             query = repeat(self.motion_query, "one w -> f one w", f=len(tokens))
             hidden = self._run([query, self._embed(tokens, places)], [mask.new_ones(query.shape[:2]), mask])
             found = self.to_motion(hidden[:, 0])
+        return self.group(found)
+
+    def group(self, found: Tensor) -> Tensor:
+        """Motion (F, motion_width) as the quantizer takes it, (F, groups, group_width), each group of unit variance."""
         motion = rearrange(found, "f (g w) -> f g w", g=self.groups)
         return nn.functional.layer_norm(motion.float(), motion.shape[-1:])
 

@@ -91,6 +91,19 @@ class GroupQuantizer(nn.Module):
         histogram = functional.one_hot(indices, self.usage.shape[1]).float().mean(dim=0)
         self.usage.lerp_(histogram, weight)
 
+    @torch.no_grad()
+    def spread(self, motion: Tensor, rounds: int = 15) -> None:
+        """Set each group's codewords to the centres of its clusters (k-means) in motion (F, groups, group_width)."""
+        for group, points in enumerate(motion.float().unbind(dim=1)):
+            chosen = torch.randperm(len(points), device=points.device)[: self.codebooks.shape[1]]
+            centres = points[chosen]
+            for _ in range(rounds):
+                nearest = torch.cdist(points, centres).argmin(dim=1)
+                members = functional.one_hot(nearest, len(centres)).float()
+                counts = members.sum(dim=0)[:, None]
+                centres = torch.where(counts > 0, members.T @ points / counts.clamp(min=1), centres)
+            self.codebooks[group] = centres
+
     def code_lengths(self, indices: Tensor) -> Tensor:
         """Bits that an entropy coder with the stored token statistics spends on each frame: (F,) for (F, groups).
 

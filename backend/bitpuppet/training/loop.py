@@ -31,9 +31,15 @@ from bitpuppet.training.checkpoint import (
     restore_optimizer,
     split_parameters,
 )
+from bitpuppet.training.differences import MotionDifferences
 from bitpuppet.training.muon import Muon
 from bitpuppet.training.objective import CrossDriving
 from bitpuppet.training.recipe import Recipe
+
+SETTLED = 12
+"""Batches from which motion that is learnt alone, from videos, begins."""
+LESSONS = ("naming.", "telling.")
+"""Beginnings of the names of what learns beside the model, and is kept in checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,11 @@ class Trainer:
         self.model = BitrateControlledDiffusion(preset, codec)
         self.model.denoiser.temporal_blocks.requires_grad_(recipe.temporal)
         choose_learners(self.model, recipe)
-        objective = MotionAgreement if recipe.learns == "motion" else CrossDriving
-        self.objective = objective(self.model, recipe)
+        self.objective = make_objective(self.model, recipe)
         self.optimizers = make_optimizers(self.objective, recipe)
         self.average = MovingAverage(dict(self.model.named_parameters()), recipe.ema)
         self.step = 0
+        self._is_new = True
         self._compile = compile_model
 
     @property
@@ -134,6 +140,7 @@ class Trainer:
         for optimizer, state in zip(self.optimizers, checkpoint.optimizers, strict=True):
             restore_optimizer(optimizer, state)
         self.step = checkpoint.step
+        self._is_new = False
 
     def start_from(self, weights: Path) -> None:
         """Begin a new run at the weights in a file instead of at random ones.
@@ -147,6 +154,7 @@ class Trainer:
             raise BitpuppetError(f"{weights}: made with other sizes ({misfits[0]}); start from other weights")
         self.model.load_state_dict(loaded.state_dict())
         self.average = MovingAverage(dict(self.model.named_parameters()), self.recipe.ema)
+        self._is_new = False
 
     def run(
         self,
@@ -167,6 +175,8 @@ class Trainer:
             until: stop before this step, 0..steps; the last one where it is None.
         """
         accelerator = self.accelerator
+        if self._is_new and isinstance(self.objective, MotionDifferences):
+            self._settle(self.objective)
         objective, *optimizers = accelerator.prepare(self.objective, *self.optimizers)
         if self._compile:
             self.model.denoiser.compile()
@@ -195,7 +205,7 @@ class Trainer:
                 self.average.values,
                 tuple(collect_optimizer(optimizer) for optimizer in self.optimizers),
                 {"preset": self.preset.to_metadata(), "recipe": self.recipe.to_metadata()},
-                {name: value for name, value in self.objective.state_dict().items() if name.startswith("naming.")},
+                {name: value for name, value in self.objective.state_dict().items() if name.startswith(LESSONS)},
             ).write(self.checkpoint_file)
 
     def averaged_model(self) -> BitrateControlledDiffusion:
@@ -203,6 +213,17 @@ class Trainer:
         model = BitrateControlledDiffusion(self.preset, self.model.codec).to(self.accelerator.device)
         model.load_state_dict(self.model.state_dict() | self.average.values)  # the average has no buffers
         return model.eval().requires_grad_(False)
+
+    def _settle(self, lesson: MotionDifferences) -> None:
+        """Let motion begin with what the first batches show; the same ones in all processes."""
+        recipe, device = self.recipe, self.accelerator.device
+        torch.manual_seed(recipe.seed)
+        lesson.to(device).settle(
+            TensorBatch.from_arrays(
+                self.mixture.draw(step, recipe.pairs, recipe.content_frames, 2 * recipe.target_frames), device
+            )
+            for step in range(SETTLED)
+        )
 
     def _take_step(self, objective: Any, optimizers: list[Any]) -> dict[str, float]:
         recipe, accelerator = self.recipe, self.accelerator
@@ -246,6 +267,14 @@ class Trainer:
             file.write(json.dumps(line) + "\n")
         if watch is not None:
             watch(Progress(self.step, self.recipe.steps, measures["seconds"], measures))
+
+
+def make_objective(model: BitrateControlledDiffusion, recipe: Recipe) -> nn.Module:
+    """What a run minimizes: cross-driving, or a lesson of motion alone."""
+    if recipe.learns != "motion":
+        return CrossDriving(model, recipe)
+    videos = model.preset.codec == "latent"
+    return MotionDifferences(model, recipe) if videos else MotionAgreement(model, recipe)
 
 
 def choose_learners(model: BitrateControlledDiffusion, recipe: Recipe) -> None:

@@ -1,0 +1,113 @@
+"""Differences: what changes from one frame of a video to another one, its motion tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
+from bitpuppet.model.encoder import Encoder
+from bitpuppet.model.quantizer import hard_entropy_bits
+from bitpuppet.training.batch import Losses, TensorBatch
+from bitpuppet.training.objective import soften
+from bitpuppet.training.recipe import Recipe
+
+HIDDEN_WIDTH = 512
+"""Of the network that tells differences; it is thrown away afterwards."""
+
+
+DIRECTIONS = 2
+"""Directions of the strongest changes that motion's are chosen among, for each of its values."""
+UNQUANTIZED = 1.0
+"""Weight of what is told from motion before the quantizer."""
+
+
+class MotionDifferences(nn.Module):
+    """The encoder's motion and the quantizer alone, on videos, where nobody else shows the same pose.
+
+    A small network has to tell the difference of two frames of a clip from their codewords. Most of what a frame of a
+    face shows is the same in the next one, and drops out: a denoiser that learns from chance lives without motion for
+    the first thousands of steps (codewords fell from 31 to 12 bits in 27 steps), and this asks for nothing else.
+    """
+
+    def __init__(self, model: BitrateControlledDiffusion, recipe: Recipe) -> None:
+        super().__init__()
+        if not isinstance(model.encoder, Encoder):
+            raise TypeError("motion alone is learnt by encoders that read frames one by one")
+        self.model, self.recipe, self._encoder = model, recipe, model.encoder
+        preset = model.preset
+        self.telling = nn.Sequential(
+            nn.Linear(2 * preset.motion_width, HIDDEN_WIDTH),
+            nn.GELU(),
+            nn.Linear(HIDDEN_WIDTH, preset.tokens * preset.token_width),
+        )
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[TensorBatch]) -> None:
+        """Begin with motion that changes inside of clips and is the same on the average of each clip.
+
+        Convolutions that have learnt nothing see who somebody is and hardly what they do: all frames of a clip had the
+        same codewords, and nothing to learn from. So the last linear map begins with directions in which features
+        vary inside of clips (to unit variance) and least from clip to clip, and codebooks with what it then says.
+
+        Args:
+            batches: as for `forward`, some hundreds of clips in all.
+        """
+        stem = self._encoder.stem
+        if stem is None:
+            return
+        parts = []
+        for batch in batches:
+            frames = torch.cat([batch.target, batch.content], dim=1)
+            tokens = rearrange(frames.float(), "b t n d -> (b t) n d")
+            picked = pick_tokens(self.model.codec, tokens, tokens.shape[1])
+            seen = stem.pool(stem.see(stem.join(*picked)))
+            parts.append(rearrange(seen, "(b t) d -> b t d", b=len(frames)).float())
+        features = torch.cat(parts)
+        means, mean = features.mean(dim=1), features.mean(dim=(0, 1))
+        within = rearrange(features - means[:, None], "b t d -> (b t) d")
+        outputs = stem.to_motion.out_features
+        energies, directions = torch.linalg.eigh(within.T @ within / len(within))
+        strong = energies[-DIRECTIONS * outputs :].clamp(min=1e-9)
+        whitened = directions[:, -DIRECTIONS * outputs :] * strong.rsqrt()
+        between = (means - mean) @ whitened
+        steady = torch.linalg.eigh(between.T @ between).eigenvectors[:, :outputs]
+        weight = (whitened @ steady).T
+        stem.to_motion.weight.copy_(weight)
+        stem.to_motion.bias.copy_(-(weight @ mean))
+        self.model.quantizer.spread(self._encoder.group(stem.to_motion(rearrange(features, "b t d -> (b t) d"))))
+
+    def forward(self, batch: TensorBatch, sharpness: float, control: float = 1.0) -> Losses:
+        """Losses of a batch of latents, as `CrossDriving`.
+
+        The diffusion loss is the error of the differences; the error at sigma_max is the share of their squares that
+        is not told, 0..1.
+        """
+        model, count = self.model, batch.target.shape[1]
+        content = batch.content[:, torch.arange(count, device=batch.content.device) % batch.content.shape[1]]
+        indices, bits, told, free = [], [], [], []
+        for frames in (batch.motion, content):
+            tokens = rearrange(frames.float(), "b t n d -> (b t) n d")
+            read = self._encoder.forward_motion(*pick_tokens(model.codec, tokens, tokens.shape[1]))
+            quantized = model.quantizer(read, sharpness, sample=True)
+            indices.append(quantized.indices)
+            bits.append(quantized.bits)
+            told.append(quantized.motion)
+            free.append(read.flatten(1))
+        model.quantizer.observe(torch.cat(indices))
+        wanted = rearrange((batch.target - content).float(), "b t n d -> (b t) (n d)")
+        error: Tensor = self.telling(torch.cat(told, dim=1)) - wanted
+        loose: Tensor = self.telling(torch.cat(free, dim=1)) - wanted
+        loss, rate = soften(error).mean(), torch.stack(bits).mean()
+        return Losses(
+            total=loss
+            + UNQUANTIZED * soften(loose).mean()
+            + control * self.recipe.rate_scale * model.quantizer.rate_loss(rate),
+            diffusion=loss.detach(),
+            at_max=(error.square().mean() / wanted.square().mean().clamp(min=1e-6)).detach(),
+            soft_bits=rate.detach(),
+            hard_bits=hard_entropy_bits(torch.cat(indices), model.preset.codewords),
+        )
