@@ -13,23 +13,26 @@ from bitpuppet_client.jobs import DecodeParams, ExtendParams, JobParams, PixelPa
 
 from .core.errors import ArtError
 from .core.palettes import unpack
-from .core.pixels import harden_alpha, join_strip, place_clip
+from .core.pixels import harden_alpha, join_sheet, place_clip, wrap_frames
 from .core.png import encode_png
 from .core.poses import Plan, assemble
 from .core.records import JobRecord, read_seed
 
 Frames = NDArray[np.uint8]
+WIDEST = 16_384
+"""Pixels across that every graphics card takes on which Blender runs."""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A result, ready to be stored: a PNG file of frames side by side."""
+    """A result, ready to be stored: a PNG file of frames side by side, in several rows where one would be too wide."""
 
     png: bytes
     frames: int
     width: int
     """Of one frame, in pixels."""
     height: int
+    rows: int = 1
 
 
 def make_params(record: JobRecord) -> JobParams:
@@ -104,7 +107,8 @@ def _finish(record: JobRecord, frames: Frames, report: Mapping[str, Any], strip:
 def pack_strip(frames: Frames) -> Strip:
     """Frames (T, H, W, 4) as a strip's file."""
     count, height, width, _ = frames.shape
-    return Strip(encode_png(join_strip(frames)), count, width, height)
+    rows = wrap_frames(frames, WIDEST)
+    return Strip(encode_png(join_sheet(rows)), count, width, height, len(rows))
 
 
 def make_plan(record: JobRecord) -> Plan:

@@ -10,7 +10,7 @@ from bpy.app.handlers import persistent
 
 from bitpuppet_client.errors import ClientError
 
-from . import icons, rendering, session
+from . import films, icons, rendering, session
 from .state import current, redraw
 
 LOOK_SECONDS = 0.5
@@ -32,6 +32,7 @@ def unregister() -> None:
         if function in handlers:
             handlers.remove(function)
     rendering.stop()
+    films.stop()
     icons.remove_icons()
 
 
@@ -83,6 +84,7 @@ def _attach_missing() -> None:
 @persistent
 def _before_load(*_: Any) -> None:
     rendering.stop()
+    films.stop()
 
 
 @persistent

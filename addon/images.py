@@ -30,7 +30,7 @@ def check_image(image: bpy.types.Image | None, what: str = "an image") -> bpy.ty
     if image.source == "TILED":
         raise ArtError(f"{name} is a tiled image (UDIM); use a single image")
     if image.source in {"MOVIE", "SEQUENCE"}:
-        raise ArtError(f"{name} is a movie or an image sequence; put its frames into one sheet, and open that")
+        raise ArtError(f"{name} is a film; choose it as Driving Motion or Source Character, and press Read Film")
     if image.source == "VIEWER":
         raise ArtError(f"{name} holds no pixels of its own; save it as a PNG, and open that")
     width, height = image.size  # reads the file where that has not been done yet

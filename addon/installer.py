@@ -70,6 +70,8 @@ class Plan:
     """Folder of wheels to install from, without any network; None for the internet."""
     index_url: str = ""
     """Another package index in place of PyPI and PyTorch's own; empty for those."""
+    latent: bool = False
+    """Whether models that draw by an image autoencoder are to run, too, which needs another package."""
     python: Path = Path(sys.executable)
     """Interpreter that makes the environment."""
 
@@ -139,7 +141,7 @@ class Installer:
             self._install_torch(pip, device)
             self._begin("Installing the backend", 0.70, 0.90)
             # Not taken for granted although it may be there: a wheel of the same version can differ while we develop.
-            self._pip(pip, [], str(self._plan.wheel))
+            self._pip(pip, [], f"{self._plan.wheel}[latent]" if self._plan.latent else str(self._plan.wheel))
             self._pip(pip, ["--force-reinstall", "--no-deps"], str(self._plan.wheel))
             self._begin("Trying the backend", 0.90, 1.0)
             version = self._try_backend()

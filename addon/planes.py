@@ -23,18 +23,19 @@ def add_plane(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.Objec
     It is as high as one unit for a square frame, stands upright, faces the front view, and has its feet on the cursor.
 
     Raises:
-        ArtError: the image is no strip in one row.
+        ArtError: the image has rows of its own, which are several clips.
     """
     width, height = results.get_size(image)
-    count = image.size[0] // width
-    if image.size[1] != height:
+    columns, rows = image.size[0] // width, image.size[1] // height
+    if rows != 1 and not image.get(results.WRAPPED):
         raise ArtError(f'"{image.name}" is a sheet of several rows; use it as motion, and put the result on a plane')
     mesh = bpy.data.meshes.new(image.name)
     half, tall = width / height / 2, 1.0
     mesh.from_pydata([(-half, 0, 0), (half, 0, 0), (half, 0, tall), (-half, 0, tall)], [], [(0, 1, 2, 3)])
     # The mesh itself shows the frame, and no nodes move it, so that Solid viewports with textures play it, too.
     layer = mesh.uv_layers.new(name="UVMap")
-    for loop, corner in zip(layer.data, ((0, 0), (1 / count, 0), (1 / count, 1), (0, 1)), strict=True):
+    right, low = 1 / columns, 1 - 1 / rows
+    for loop, corner in zip(layer.data, ((0, low), (right, low), (right, 1), (0, 1)), strict=True):
         loop.uv = corner
     plane = bpy.data.objects.new(image.name, mesh)
     plane.location = scene.cursor.location
@@ -42,13 +43,24 @@ def add_plane(scene: bpy.types.Scene, image: bpy.types.Image) -> bpy.types.Objec
     plane[POSE] = 0
     mesh.materials.append(_make_material(image))
     scene.collection.objects.link(plane)
-    driver = plane.modifiers.new("Pose", "UV_WARP").driver_add("offset", 0).driver
+    warp = plane.modifiers.new("Pose", "UV_WARP")
+    # Simple enough for Blender to work out without running Python.
+    if rows == 1:
+        _drive(plane, warp, 0, f"pose / {columns}")
+    else:
+        _drive(plane, warp, 0, f"fmod(pose, {columns}) / {columns}")
+        _drive(plane, warp, 1, f"-floor(pose / {columns}) / {rows}")
+    return plane
+
+
+def _drive(plane: bpy.types.Object, warp: bpy.types.Modifier, axis: int, expression: str) -> None:
+    """Let the plane's pose move what it shows."""
+    driver = warp.driver_add("offset", axis).driver
     variable = driver.variables.new()
     variable.name = "pose"
     variable.targets[0].id = plane
     variable.targets[0].data_path = PATH
-    driver.expression = f"pose / {count}"  # simple enough for Blender to work out without running Python
-    return plane
+    driver.expression = expression
 
 
 def _make_material(image: bpy.types.Image) -> bpy.types.Material:

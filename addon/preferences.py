@@ -48,6 +48,13 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
         update=_look_again,
     )
     device: bpy.props.EnumProperty(name="Device", description="What computes", items=_DEVICES, update=_look_again)
+    codec: bpy.props.StringProperty(
+        name="Autoencoder",
+        description="Folder of the image autoencoder by which presets such as heads draw; empty where you have none. "
+        "An installed backend needs Repair afterwards, once",
+        subtype="DIR_PATH",
+        update=_look_again,
+    )
     idle_minutes: bpy.props.FloatProperty(
         name="Idle Minutes",
         description="After how many minutes without a job the backend is let go; it then ends and frees its memory",
@@ -124,6 +131,7 @@ class BitpuppetPreferences(bpy.types.AddonPreferences):
         column.enabled = setup.installer is None
         if self.mode != "ENDPOINT":
             column.prop(self, "device")
+            column.prop(self, "codec")
         column.prop(self, "idle_minutes")
         if self.mode == "INSTALL":
             column.prop(self, "packages")

@@ -13,7 +13,9 @@ from bpy.props import (
 
 from . import images
 from .core.errors import ArtError
+from .core.films import Cut
 from .core.sheets import SheetSettings, guess_size, has_free_lines
+from .models import is_soft
 from .state import current
 from .training import get_training
 
@@ -26,6 +28,12 @@ STATES = (
     ("failed", "Failed", "It ended without a result", "ERROR", 5),
     ("cancelled", "Cancelled", "Somebody stopped it", "CANCEL", 6),
 )
+RELATIVE = (
+    {"PATH_SUPPORTS_BLEND_RELATIVE"}
+    if "is_path_supports_blend_relative" in bpy.types.Property.bl_rna.properties
+    else set()
+)
+"""Of a path that may begin at the .blend, which versions from 4.5 want to be told."""
 OPEN_STATES = ("waiting", "queued", "running", "storing")
 """Of jobs that are not over."""
 
@@ -127,6 +135,16 @@ class BitpuppetSettings(bpy.types.PropertyGroup):
     hard_alpha: BoolProperty(
         name="Hard Alpha", description="Make each pixel opaque or empty, with Palette Lock and without", default=True
     )
+    soft_lock: BoolProperty(
+        name="Palette Lock",
+        description="Bring what is drawn to exact pixels, although this preset draws soft edges and shades",
+        default=False,
+    )
+    soft_alpha: BoolProperty(
+        name="Hard Alpha",
+        description="Make each pixel opaque or empty, although this preset draws soft edges",
+        default=False,
+    )
     colours: IntProperty(
         name="Colors", description="Use so many of the character's own colours at most; 0 for all", min=0, max=256
     )
@@ -191,6 +209,11 @@ class BitpuppetSettings(bpy.types.PropertyGroup):
         precision=1,
     )
 
+    @property
+    def switches(self) -> tuple[str, str]:
+        """Names of the palette lock and the hard alpha that count: soft presets have their own, off by themselves."""
+        return ("soft_lock", "soft_alpha") if is_soft(self.model) else ("palette_lock", "hard_alpha")
+
 
 class BitpuppetRender(bpy.types.PropertyGroup):
     """How frames of the scene are rendered."""
@@ -205,6 +228,11 @@ class BitpuppetRender(bpy.types.PropertyGroup):
             ("BLENDER_WORKBENCH", "Workbench", "Fast, flat colours"),
             ("CYCLES", "Cycles", "Path tracing with the scene's lights"),
         ),
+    )
+    soft: BoolProperty(
+        name="Soft Edges",
+        description="Smooth the edges of what is rendered, for models that draw soft ones; off: whole hard pixels",
+        default=False,
     )
     samples: IntProperty(name="Samples", description="Cycles samples for a pixel", default=16, min=1, max=4096)
     views: EnumProperty(
@@ -222,6 +250,60 @@ class BitpuppetRender(bpy.types.PropertyGroup):
     )
     turned: PointerProperty(type=bpy.types.Object, name="Object", description="The object that is turned")
     directions: IntProperty(name="Directions", description="Turns of the object", default=4, min=2, max=32)
+
+
+class BitpuppetFilm(bpy.types.PropertyGroup):
+    """What is taken of a video file."""
+
+    path: StringProperty(
+        name="File",
+        description="Video file (mp4, mov, webm, mkv, avi, mpg, gif), or one of numbered PNG files",
+        subtype="FILE_PATH",
+        options=RELATIVE,
+    )
+    start: FloatProperty(name="From", description="Seconds from the film's beginning", min=0, max=359_000, precision=2)
+    end: FloatProperty(
+        name="To", description="Seconds from the film's beginning; 0 for its end", min=0, max=359_000, precision=2
+    )
+    fps: FloatProperty(
+        name="Frame Rate", description="Frames a second to take; 0 for the film's own", min=0, max=240, precision=2
+    )
+    crop: EnumProperty(
+        name="Crop",
+        description="The part of the picture to take",
+        items=(
+            ("MIDDLE", "Middle", "The largest part in the middle that is shaped like a frame"),
+            ("WHOLE", "Whole Picture", "All of it, squeezed if a frame is of another shape"),
+            ("BOX", "Box", "A box in the picture"),
+        ),
+    )
+    left: IntProperty(name="Left", description="Of the box", min=0, max=8192, subtype="PIXEL")
+    top: IntProperty(name="Top", description="Of the box", min=0, max=8192, subtype="PIXEL")
+    wide: IntProperty(name="Width", description="Of the box", default=64, min=1, max=8192, subtype="PIXEL")
+    high: IntProperty(name="Height", description="Of the box", default=64, min=1, max=8192, subtype="PIXEL")
+    sizing: EnumProperty(
+        name="Frame Size",
+        description="How large frames are made",
+        items=(
+            ("PRESET", "As Preset", "As large as the preset of the settings draws"),
+            ("FILE", "As Film", "As large as what is taken"),
+            ("SIZE", "Size", "Give width and height"),
+        ),
+    )
+    width: IntProperty(name="Frame Width", default=64, min=1, max=8192, subtype="PIXEL")
+    height: IntProperty(name="Height", default=64, min=1, max=8192, subtype="PIXEL")
+
+    def to_cut(self) -> Cut:
+        """All but the file."""
+        return Cut(
+            self.start,
+            self.end,
+            self.fps,
+            self.crop,
+            (self.left, self.top, self.wide, self.high),
+            self.sizing,
+            (self.width, self.height),
+        )
 
 
 class BitpuppetTrain(bpy.types.PropertyGroup):
@@ -269,6 +351,7 @@ class BitpuppetScene(bpy.types.PropertyGroup):
     motion: PointerProperty(type=BitpuppetSheet)
     settings: PointerProperty(type=BitpuppetSettings)
     render: PointerProperty(type=BitpuppetRender)
+    film: PointerProperty(type=BitpuppetFilm)
     train: PointerProperty(type=BitpuppetTrain)
     jobs: CollectionProperty(type=BitpuppetJob)
     active_job: IntProperty(name="Entry", description="Entry of the history")
@@ -294,7 +377,15 @@ class BitpuppetScene(bpy.types.PropertyGroup):
         return self.jobs[self.active_job] if 0 <= self.active_job < len(self.jobs) else None
 
 
-CLASSES = (BitpuppetSheet, BitpuppetSettings, BitpuppetRender, BitpuppetTrain, BitpuppetJob, BitpuppetScene)
+CLASSES = (
+    BitpuppetSheet,
+    BitpuppetSettings,
+    BitpuppetRender,
+    BitpuppetFilm,
+    BitpuppetTrain,
+    BitpuppetJob,
+    BitpuppetScene,
+)
 
 
 def register() -> None:

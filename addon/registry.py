@@ -22,6 +22,7 @@ MODULES: tuple[str, ...] = (
     "operators.export",
     "operators.scene",
     "operators.render",
+    "operators.films",
     "operators.train",
     "panels.lists",
     "panels.tabs",

@@ -16,14 +16,12 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import results
 from .asks import Frames
 from .core.errors import ArtError
-from .core.pixels import join_sheet
-from .core.png import encode_png
-from .images import MAX_PIXELS, read_pixels, store_picture
+from .images import MAX_PIXELS, read_pixels
 from .session import notify
 from .state import current, redraw
+from .takes import Take, store_take
 
 MARK = "bitpuppet_render"
 """On the copy of the scene: whom it turns, and the delta rotation before that."""
@@ -199,39 +197,7 @@ def _finish(run: Run, scene: bpy.types.Scene) -> None:
     rows = [np.stack([run.pictures[row, frame] for frame in frames]) for row in range(run.rows)]
     rate = scene.render.fps / scene.render.fps_base / settings.step
     _end(run)
-    height, width = rows[0].shape[1:3]
-    name, sheet, scene_name = f"{scene.name} render", run.sheet, scene.name
-    current().link.run(
-        lambda: encode_png(join_sheet(rows)),
-        lambda png, error: _store(scene_name, sheet, name, png, error, (width, height), len(rows), len(frames), rate),
-    )
-
-
-def _store(
-    scene_name: str,
-    sheet: str,
-    name: str,
-    png: bytes | None,
-    error: BaseException | None,
-    size: tuple[int, int],
-    rows: int,
-    frames: int,
-    rate: float,
-) -> None:
-    scene = bpy.data.scenes.get(scene_name)
-    if scene is None:
-        return
-    if error is not None or png is None:
-        notify(scene, f"The frames could not be stored ({error}); press Render Frames again")
-        return
-    image = store_picture(name, png)
-    image[results.PREFIX + "frame_width"], image[results.PREFIX + "frame_height"] = size
-    image[results.PREFIX + "frames"] = rows * frames
-    image[results.PREFIX + "fps"] = rate
-    chosen = getattr(scene.bitpuppet, sheet)
-    chosen.rows, chosen.first, chosen.count = "", 0, 0
-    chosen.image = image
-    notify(scene, "")
+    store_take(Take(scene.name, run.sheet, f"{scene.name} render", rows, rate), "press Render Frames again")
 
 
 def _end(run: Run) -> None:
@@ -265,7 +231,7 @@ def _copy_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
     render.film_transparent = True
     render.use_border = render.use_sequencer = render.use_compositing = False
     render.dither_intensity = 0.0
-    render.filter_size = 0.01  # hard pixels, without a blur to the neighbours
+    render.filter_size = 1.0 if settings.soft else 0.01  # without a blur to the neighbours, pixels are hard
     render.use_file_extension = render.use_overwrite = True
     render.use_placeholder = render.use_stamp = render.use_multiview = False
     formats = render.image_settings
@@ -274,7 +240,7 @@ def _copy_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
     formats.file_format, formats.color_mode, formats.color_depth = "PNG", "RGBA", "8"
     copy.view_settings.view_transform = "Standard"
     copy.view_settings.exposure, copy.view_settings.gamma = 0.0, 1.0
-    copy.display.render_aa = "OFF"
+    copy.display.render_aa = "16" if settings.soft else "OFF"
     if settings.engine == "CYCLES" and hasattr(copy, "cycles"):
         copy.cycles.samples = settings.samples
         copy.cycles.use_denoising = False

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from .asks import Strip
 from .core.errors import ArtError
-from .core.pixels import split_strip
+from .core.pixels import split_sheet
 from .core.records import JobRecord
 from .images import read_pixels, store_picture
 
 PREFIX = "bitpuppet_"
+WRAPPED = PREFIX + "wrapped"
+"""On a sheet whose rows are one clip, which would have been too wide as a strip."""
 
 
 def store_result(
@@ -39,11 +41,27 @@ def store_result(
     image[PREFIX + "kind"] = record.kind
     image[PREFIX + "settings"] = record.to_text()
     image[PREFIX + "report"] = json.dumps({key: _make_plain(value) for key, value in report.items()})
-    image[PREFIX + "frames"] = strip.frames
-    image[PREFIX + "frame_width"] = strip.width
-    image[PREFIX + "frame_height"] = strip.height
-    image[PREFIX + "fps"] = float(record.fps)
+    mark_frames(image, strip.frames, (strip.width, strip.height), record.fps, wrapped=strip.rows > 1)
     return image
+
+
+def mark_frames(
+    image: bpy.types.Image, frames: int, size: tuple[int, int], fps: float, *, wrapped: bool = False
+) -> None:
+    """Note on an image how it is cut.
+
+    Args:
+        image: a strip or sheet.
+        frames: how many there are.
+        size: width and height of a frame, in pixels.
+        fps: frames a second.
+        wrapped: see WRAPPED.
+    """
+    image[PREFIX + "frames"] = frames
+    image[PREFIX + "frame_width"], image[PREFIX + "frame_height"] = size
+    image[PREFIX + "fps"] = float(fps)
+    if wrapped:
+        image[WRAPPED] = True
 
 
 def is_result(image: bpy.types.Image | None) -> bool:
@@ -63,12 +81,13 @@ def read_frames(image: bpy.types.Image | None) -> NDArray[np.uint8]:
     assert image is not None
     pixels = read_pixels(image)
     height, width = image[PREFIX + "frame_height"], image[PREFIX + "frame_width"]
-    rows = pixels.shape[0] // height
     if pixels.shape[0] % height or pixels.shape[1] % width:
         raise ArtError(f'"{image.name}" has another size than when it was made; use another image')
-    if rows == 1:
-        return split_strip(pixels, pixels.shape[1] // width)
-    cells = pixels.reshape(rows, height, -1, width, 4).transpose(0, 2, 1, 3, 4).reshape(-1, height, width, 4)
+    cells = split_sheet(pixels, width, height)
+    if image.get(WRAPPED):
+        return cells[: image[PREFIX + "frames"]]
+    if pixels.shape[0] == height:
+        return cells
     return np.ascontiguousarray(cells[cells[..., 3].any(axis=(1, 2))])
 
 

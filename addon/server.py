@@ -122,16 +122,20 @@ class Finder:
         return backend.endpoint
 
 
-def make_command(python: Path, *, device: str | None = None, idle_seconds: float = IDLE_SECONDS) -> tuple[str, ...]:
+def make_command(
+    python: Path, *, device: str | None = None, codec: Path | None = None, idle_seconds: float = IDLE_SECONDS
+) -> tuple[str, ...]:
     """The command that starts a backend which ends by itself.
 
     Args:
         python: interpreter of the environment that has bitpuppet.
         device: `cpu`, `cuda`, `mps`; None for the best that is there.
+        codec: folder of the image autoencoder of models that need one; None for none, or what the environment names.
         idle_seconds: how long it stays when no program is connected and no job runs.
     """
     options = ("--idle-seconds", f"{idle_seconds:g}", "--verbose")
-    return (*default_command(python), *options, *(("--device", device) if device else ()))
+    chosen = (("--device", device) if device else ()) + (("--codec", str(codec)) if codec else ())
+    return (*default_command(python), *options, *chosen)
 
 
 def find_python(program: Path) -> Path:

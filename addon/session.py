@@ -27,6 +27,10 @@ from .core.texts import LABELS, name_result
 from .state import current
 from .training import get_training
 
+OWN = "film_jobs"
+"""Where jobs are noted that are no entries of a file."""
+CODEC_WORDS = "Autoencoder in Blender's preferences"
+"""What the backend says where a model lacks its image autoencoder."""
 MAX_JOBS = 200
 """Entries of the history; beyond that the oldest that are over are let go, their images stay."""
 _REMEDIES = {
@@ -133,7 +137,8 @@ def take_up_file() -> None:
     """After a file was opened: let go of the old file's jobs, and ask the backend for those of the new one."""
     link = current().link
     for job in link.jobs:
-        if job != get_training().job:  # that is the backend's, whatever file is open
+        # A training is the backend's, whatever file is open, and a film's frames are thrown away when they come.
+        if job != get_training().job and job not in current().extras.get(OWN, ()):
             link.forget(job)
     current().extras.pop("session", None)
     for job in {item.job for scene in bpy.data.scenes for item in scene.bitpuppet.jobs if item.is_open}:
@@ -246,6 +251,8 @@ def _fail(job: str, code: str, message: str, remedy: str = "") -> None:
     state = "cancelled" if code == "cancelled" else "failed"
     if code == "unknown_job":
         message = "The backend does not know this job any more; Restore its settings and run it again"
+    if CODEC_WORDS in message:
+        remedy = "bitpuppet.open_preferences"
     for scene, item in entries:
         item.state, item.message = state, "" if state == "cancelled" else message
         if state == "failed":

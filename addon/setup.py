@@ -34,7 +34,14 @@ def make_plan() -> Plan:
     if wheel is None:
         raise ValueError("This build of the extension has no backend in it; choose Use Existing, or another zip")
     packages = Path(bpy.path.abspath(preferences.packages)) if preferences.packages else None
-    return Plan(find_folder(), wheel, preferences.device.lower(), packages, preferences.index_url.strip())
+    return Plan(
+        find_folder(),
+        wheel,
+        preferences.device.lower(),
+        packages,
+        preferences.index_url.strip(),
+        latent=bool(preferences.codec),
+    )
 
 
 def begin(doing: str, installer: Installer, work: Callable[[], Any], praise: Callable[[Any], str]) -> None:

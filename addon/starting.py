@@ -82,13 +82,14 @@ def make_record(scene: bpy.types.Scene, kind: str) -> JobRecord:
     settings = scene.bitpuppet.settings
     if not settings.lock_seed:
         settings.seed = draw_seed()
+    lock, alpha = settings.switches
     return JobRecord(
         kind=kind,
         model=settings.model,
         seed=settings.seed,
         steps=settings.steps,
-        palette_lock=settings.palette_lock,
-        hard_alpha=settings.hard_alpha,
+        palette_lock=getattr(settings, lock),
+        hard_alpha=getattr(settings, alpha),
         **{name: getattr(settings, name) for name in PIXELS},
         palette=pack(read_palette(settings.palette)) if settings.palette is not None else (),
         palette_name=settings.palette.name if settings.palette is not None else "",
@@ -117,8 +118,10 @@ def restore_record(scene: bpy.types.Scene, record: JobRecord) -> list[str]:
             missing.append(kept.image)
         sheet.take(image, kept.cut)
     settings = data.settings
-    for name in ("model", "seed", "steps", "palette_lock", "hard_alpha", *PIXELS, "anchor", "fps"):
+    for name in ("model", "seed", "steps", *PIXELS, "anchor", "fps"):
         setattr(settings, name, getattr(record, name))
+    for name, value in zip(settings.switches, (record.palette_lock, record.hard_alpha), strict=True):
+        setattr(settings, name, value)
     settings.palette = find_palette(record.palette_name, unpack(record.palette)) if record.palette else None
     if record.kind in ("extend", "loop"):
         for name in ("count", "temperature", "top_p", "variations"):

@@ -189,6 +189,7 @@ def describe_source() -> Source:
 
     preferences = get_preferences()
     device = None if preferences.device == "AUTO" else preferences.device.lower()
+    codec = Path(bpy.path.abspath(preferences.codec)) if preferences.codec else None
     try:
         folder = find_folder()
     except (OSError, ValueError) as error:
@@ -205,11 +206,11 @@ def describe_source() -> Source:
             python = find_python(Path(bpy.path.abspath(preferences.program)))
         except FileNotFoundError as error:
             return Source(problem=str(error))
-        return Source(make_command(python, device=device), log=log)
-    return _describe_installed(folder, log, device)
+        return Source(make_command(python, device=device, codec=codec), log=log)
+    return _describe_installed(folder, log, device, codec)
 
 
-def _describe_installed(folder: Path, log: Path, device: str | None) -> Source:
+def _describe_installed(folder: Path, log: Path, device: str | None, codec: Path | None) -> Source:
     record = read_record(folder)
     if record is None:
         return Source(problem="The backend is not installed yet; install it in the preferences")
@@ -219,4 +220,4 @@ def _describe_installed(folder: Path, log: Path, device: str | None) -> Source:
             f"The installed backend {record.version} is not the one of this extension; update it in the preferences"
         )
         return Source(problem=problem, problem_state="wrong version")
-    return Source(make_command(record.find_python(folder), device=device), log=log)
+    return Source(make_command(record.find_python(folder), device=device, codec=codec), log=log)

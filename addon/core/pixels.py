@@ -48,12 +48,20 @@ def join_sheet(rows: Sequence[Frames]) -> Frames:
     return sheet
 
 
-def split_strip(strip: Frames, count: int) -> Frames:
-    """Frames (T, H, W, 4) of a strip (H, T * W, 4). Raises ValueError when `count` does not divide its width."""
-    height, width, channels = strip.shape
-    if count < 1 or width % count:
-        raise ValueError(f"{count} frames do not divide a strip of {width} pixels")
-    return np.ascontiguousarray(strip.reshape(height, count, width // count, channels).transpose(1, 0, 2, 3))
+def wrap_frames(frames: Frames, widest: int) -> list[Frames]:
+    """The rows (n, H, W, 4) of a sheet that is no wider than `widest` pixels, or than a frame; one if that is enough.
+
+    Graphics cards shrink what is wider than they can take, and its pixels would be exact no more.
+    """
+    columns = max(1, widest // frames.shape[2])
+    return [frames[start : start + columns] for start in range(0, len(frames), columns)]
+
+
+def split_sheet(sheet: Frames, width: int, height: int) -> Frames:
+    """All cells (N, height, width, 4) of a sheet that they divide, in reading order."""
+    rows, columns = sheet.shape[0] // height, sheet.shape[1] // width
+    cells = sheet.reshape(rows, height, columns, width, 4).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(cells).reshape(rows * columns, height, width, 4)
 
 
 def harden_alpha(frames: Frames) -> Frames:

@@ -11,6 +11,7 @@ LABELS = {
     "tokens": "Read Motion",
     "decode": "Re-decode",
 }
+_SUFFIX = re.compile(r"\.(png|gif|apng|webp|tga|bmp|tiff?|mp4|m4v|mov|webm|mkv|avi|mpe?g)$", re.IGNORECASE)
 _MAX_NAME = 60
 """Blender cuts data-block names at 63 bytes before 5.0."""
 
@@ -67,7 +68,7 @@ def name_result(kind: str, source: str, motion: str, number: int = 1) -> str:
 def _stem(name: str) -> str:
     """A data-block's name without a file suffix and without Blender's ".001"."""
     bare = re.sub(r"\.\d{3}$", "", name)
-    return re.sub(r"\.(png|gif|apng|webp|tga|bmp|tiff?)$", "", bare, flags=re.IGNORECASE) or "image"
+    return _SUFFIX.sub("", bare) or "image"
 
 
 def make_file_name(name: str) -> str:

@@ -7,6 +7,7 @@ from bpy.props import EnumProperty
 
 from bitpuppet_client.errors import ClientError
 
+from .. import results
 from ..core.errors import ArtError
 from ..core.sheets import list_clips
 from ..starting import Reader, start_job
@@ -108,7 +109,7 @@ def list_pairs(scene, reader):
     motions = []
     for sheet in data.batch_motions:
         cut = sheet.to_settings()
-        if not data.batch_rows:
+        if not data.batch_rows or (sheet.image is not None and sheet.image.get(results.WRAPPED)):
             motions.append((sheet.image, cut))
             continue
         pixels = reader.read(sheet.image, "a driving motion")

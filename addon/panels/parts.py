@@ -5,6 +5,7 @@ from ..core.errors import ArtError
 from ..core.sheets import find_grid
 from ..core.texts import describe_progress
 from ..decoding import list_curves
+from ..films import is_film
 from ..icons import find_page, has_preview
 from ..images import check_image
 from ..operators.base import find_result
@@ -52,7 +53,10 @@ def draw_image(layout, context, name):
     shown = getattr(context.space_data, "image", None)
     if shown is not None and shown != sheet.image:
         layout.operator("bitpuppet.use_image", text="Use Shown Image", icon="IMAGE_DATA").sheet = name
-    if sheet.image is not None:
+    if is_film(sheet.image):
+        layout.label(text="A film: its frames can be used", icon="FILE_MOVIE")
+        layout.operator("bitpuppet.read_film", text="Read Film").sheet = name
+    elif sheet.image is not None:
         _draw_grid(layout, context, sheet)
 
 
@@ -91,6 +95,7 @@ def draw_render(layout, context):
     layout.prop(settings, "engine")
     if settings.engine == "CYCLES":
         layout.prop(settings, "samples")
+    layout.prop(settings, "soft")
     layout.prop(settings, "views")
     if settings.views == "OBJECT":
         layout.prop(settings, "turned")
@@ -126,11 +131,14 @@ def draw_settings(layout, context):
 def draw_pixels(layout, context):
     """What is done to the pixels of frames: all of it with the palette lock, hard alpha without it, too."""
     settings = context.scene.bitpuppet.settings
+    lock, alpha = settings.switches
     layout.use_property_split = True
     layout.use_property_decorate = False
-    layout.prop(settings, "hard_alpha")
+    if lock == "soft_lock" and not settings.soft_lock:
+        draw_text(layout, context, "This preset draws soft edges and shades, which stay as they are", "INFO")
+    layout.prop(settings, alpha)
     column = layout.column()
-    column.enabled = settings.palette_lock
+    column.enabled = getattr(settings, lock)
     row = column.row(align=True)
     row.prop(settings, "palette", placeholder="own colors")
     row.operator("bitpuppet.load_palette", text="", icon="FILE_FOLDER")

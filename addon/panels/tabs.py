@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import parts, train
+from . import film, parts, train
 
 TAB = "Bitpuppet"
 SPACES = (("IMAGE_EDITOR", "image"), ("VIEW_3D", "view"))
@@ -87,6 +87,14 @@ class _Render(_Panel):
     draws = (parts.draw_render,)
 
 
+class _Film(_Panel):
+    """Frames of a video file."""
+
+    bl_label = "Film"
+    bl_options = CLOSED
+    draws = (film.draw_film,)
+
+
 class _Draw(_Panel):
     """The jobs."""
 
@@ -111,7 +119,8 @@ class _Pixels(_Panel):
 
     def draw_header(self, context):
         """The switch of it all."""
-        self.layout.prop(context.scene.bitpuppet.settings, "palette_lock", text="")
+        settings = context.scene.bitpuppet.settings
+        self.layout.prop(settings, settings.switches[0], text="")
 
 
 class _Extend(_Panel):
@@ -182,6 +191,7 @@ _TREE = (
     (_Motion, "motion", ""),
     (_MotionSheet, "motion_sheet", "motion"),
     (_Render, "render", "motion"),
+    (_Film, "film", "motion"),
     (_Draw, "draw", ""),
     (_Settings, "settings", "draw"),
     (_Pixels, "pixels", "draw"),

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,11 @@ def test_whole_life_of_an_installation(tmp_path: Path, monkeypatch: pytest.Monke
     assert [note.fraction for note in notes] == sorted(note.fraction for note in notes)
     assert is_current(record, plan.wheel)
     assert Installer(plan).verify() == "9.9.9"
+
+    # What an image autoencoder needs is asked for where there is one.
+    with pytest.raises(InstallError, match="No matching distribution found for diffusers"):
+        Installer(replace(plan, latent=True)).install()
+    Installer(plan).install()
 
     # A broken environment is found, and the next installation makes a new one.
     python = record.find_python(plan.folder)

@@ -284,7 +284,8 @@ def test_command_names_device_and_ends_by_itself() -> None:
     command = make_command(Path("/env/bin/python"), device="cpu")
     assert command[:4] == (str(Path("/env/bin/python")), "-m", "bitpuppet", "serve") and "--auto" in command
     assert command[-2:] == ("--device", "cpu")
-    assert "--device" not in make_command(Path("python"))
+    assert "--device" not in make_command(Path("python")) and "--codec" not in command
+    assert make_command(Path("python"), codec=Path("/eyes"))[-2:] == ("--codec", str(Path("/eyes")))
 
 
 def test_python_is_found_by_whatever_names_the_environment(tmp_path: Path) -> None:

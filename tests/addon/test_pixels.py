@@ -14,7 +14,8 @@ from bitpuppet_addon.core.pixels import (
     place_clip,
     read_rows,
     shrink_for_icon,
-    split_strip,
+    split_sheet,
+    wrap_frames,
     write_rows,
 )
 from bitpuppet_addon.core.png import encode_png
@@ -38,16 +39,16 @@ def test_floats_and_back_are_exact(picture: np.ndarray) -> None:
 
 
 @settings(deadline=None)
-@given(CLIPS)
-def test_strip_and_back_are_exact(frames: np.ndarray) -> None:
-    strip = join_strip(frames)
-    assert strip.shape == (frames.shape[1], len(frames) * frames.shape[2], 4)
-    assert (split_strip(strip, len(frames)) == frames).all()
-
-
-def test_strip_that_is_not_divided_is_refused() -> None:
-    with pytest.raises(ValueError, match="do not divide"):
-        split_strip(np.zeros((4, 10, 4), dtype=np.uint8), 3)
+@given(CLIPS, st.integers(1, 20))
+def test_sheet_and_back_are_exact(frames: np.ndarray, widest: int) -> None:
+    count, height, width, _ = frames.shape
+    assert join_strip(frames).shape == (height, count * width, 4)
+    assert (split_sheet(join_strip(frames), width, height) == frames).all()
+    rows = wrap_frames(frames, widest)
+    sheet = join_sheet(rows)
+    assert sheet.shape[1] <= max(widest, width)
+    assert (len(rows) == 1) == (count * width <= widest or count == 1)
+    assert (split_sheet(sheet, width, height)[:count] == frames).all()
 
 
 def test_short_rows_of_a_sheet_end_in_nothing() -> None:

@@ -45,6 +45,7 @@ def test_progress_fits_into_a_narrow_list() -> None:
 
 def test_results_are_named_after_who_and_what() -> None:
     assert name_result("retarget", "knight.png", "walk.png.001") == "knight - walk"
+    assert name_result("retarget", "anna.MOV", "dance.mp4.001") == "anna - dance"
     assert name_result("extend", "", "walk.png", 2) == "image - longer 2"
     assert len(name_result("retarget", "ä" * 90, "b").encode()) <= 63
 

@@ -23,11 +23,19 @@ time.sleep(600)
 """
 
 
-def write_wheel(folder: Path, name: str, version: str, files: Mapping[str, str], requires: Sequence[str] = ()) -> Path:
+def write_wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    files: Mapping[str, str],
+    requires: Sequence[str] = (),
+    extras: Sequence[str] = (),
+) -> Path:
     """Write a wheel of Python files for any system."""
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     metadata = "".join(["Metadata-Version: 2.1\n", f"Name: {name}\n", f"Version: {version}\n"])
+    metadata += "".join(f"Provides-Extra: {extra}\n" for extra in extras)
     metadata += "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
     contents = dict(files) | {
         f"{info}/METADATA": metadata,
@@ -42,9 +50,10 @@ def write_wheel(folder: Path, name: str, version: str, files: Mapping[str, str],
 
 
 def write_backend(folder: Path, program: str = WORKING) -> Path:
-    """A wheel of a backend, which needs torch."""
+    """A wheel of a backend, which needs torch, and diffusers for some models."""
     files = {"bitpuppet/__init__.py": "", "bitpuppet/__main__.py": program}
-    return write_wheel(folder, "bitpuppet", "9.9.9", files, ["torch>=2.13"])
+    requires = ["torch>=2.13", 'diffusers>=0.36; extra == "latent"']
+    return write_wheel(folder, "bitpuppet", "9.9.9", files, requires, ["latent"])
 
 
 def write_torch(folder: Path) -> Path:

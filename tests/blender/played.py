@@ -30,7 +30,7 @@ class PlayedLink:
     def jobs(self) -> tuple[str, ...]:
         return tuple(self.callbacks)
 
-    def submit(self, params: Any, parts: Any, on_event: Any, *, job: str, previews: bool) -> str:
+    def submit(self, params: Any, parts: Any, on_event: Any, *, job: str, previews: bool, priority: int = 5) -> str:
         """Take a job, as the backend would."""
         if self.is_missing:
             raise self.errors.NotRunningError("The backend is not installed yet; install it in the preferences")

@@ -41,12 +41,12 @@ class Stage:
             self.link.forget(job)
         state = self.load("state").current()
         state.extras.pop("session", None)
-        for name in ("rendering", "training", "addition"):
+        for name in ("rendering", "training", "addition", "film"):
             state.extras.pop(name, None)
         self.link.questions.clear()
         for name in ("jobs", "batch_sources", "batch_motions"):
             getattr(data, name).clear()
-        for name in ("source", "motion", "settings", "render", "train"):
+        for name in ("source", "motion", "settings", "render", "film", "train"):
             group = getattr(data, name)
             for each in group.bl_rna.properties:
                 if each.identifier not in ("rna_type", "name"):
@@ -189,6 +189,24 @@ def show_rendering(stage: Stage) -> None:
     stage.load("state").current().extras["rendering"] = run
 
 
+def show_film(stage: Stage) -> None:
+    stage.data.film.path, stage.data.film.crop, stage.data.film.sizing = "//dance.mp4", "BOX", "SIZE"
+    stage.data.motion.image = bpy.data.images.get("dance") or bpy.data.images.new("dance", 1, 1)
+    stage.data.motion.image.source = "MOVIE"
+
+
+def show_film_reading(stage: Stage) -> None:
+    films = stage.load("films")
+    cut = stage.data.film.to_cut()
+    reading = films.Reading("Scene", "motion", "dance.mp4", cut, "sprite64", state="running", step=120, steps=750)
+    stage.load("state").current().extras["film"] = reading
+
+
+def show_soft(stage: Stage) -> None:
+    stage.choose()
+    stage.data.settings.model = "heads"
+
+
 def list_models(stage: Stage) -> None:
     """Models and sets, as the backend tells of them."""
     replies = stage.link.replies
@@ -288,6 +306,9 @@ STATES: dict[str, Callable[[Stage], None]] = {
     "cameras": show_cameras,
     "turns": show_turns,
     "rendering": show_rendering,
+    "film": show_film,
+    "film-reading": show_film_reading,
+    "soft": show_soft,
     "models": list_models,
     "adding": show_adding,
     "training-begun": show_training_begun,

@@ -88,7 +88,7 @@ def test_image_is_exact_packed_and_comes_back(link: PlayedLink, images: Any, tmp
             "file.find_missing_files",
         ),
         (lambda new: _change(new("a", 4, 4), alpha_mode="PREMUL"), "straight alpha", "bitpuppet.fix_alpha"),
-        (lambda new: _change(new("a", 4, 4), source="MOVIE"), "movie", ""),
+        (lambda new: _change(new("a", 4, 4), source="MOVIE"), "press Read Film", ""),
         (lambda new: None, "choose an image", ""),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,39 @@ def test_in_betweens_are_drawn_and_can_be_edited_again(
     bpy.ops.bitpuppet.redecode()
     assert bpy.context.scene.bitpuppet.jobs[0].kind == "decode", "no tokens need to be read"
     assert np.array_equal(read_result(connected, wait_for_job(connected)), frames)
+
+
+FILM = """
+import sys
+from pathlib import Path
+import numpy as np
+from bitpuppet.sprites import Clip, write_clip
+frames = np.load(sys.argv[1]).repeat(2, axis=1).repeat(2, axis=2)
+write_clip(Clip(frames, (100,) * len(frames)), Path(sys.argv[2]))
+"""
+"""Writes frames, at twice their size, as a film of ten frames a second."""
+
+
+def test_film_drives_a_sprite(
+    connected: Extension, scene: None, backend: str, example: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "motion.npy", example["motion"])
+    film = tmp_path / "motion.webm"
+    subprocess.run([backend, "-I", "-c", FILM, str(tmp_path / "motion.npy"), str(film)], check=True, timeout=600)
+    data, films = bpy.context.scene.bitpuppet, connected.load("films")
+    data.film.path, data.film.crop = str(film), "WHOLE"
+    assert bpy.ops.bitpuppet.read_film(sheet="motion") == {"FINISHED"}
+    connected.wait(lambda: films.find_reading() is None, "the film")
+    assert data.notice == "" and data.motion.image.name == "motion.webm"
+    assert data.settings.fps == 10.0
+    assert bpy.ops.bitpuppet.retarget() == {"FINISHED"}
+    item = wait_for_job(connected)
+    assert item.title == "content - motion"
+    assert read_result(connected, item).shape == example["frames"].shape
+    film.write_bytes(film.read_bytes()[:60])
+    bpy.ops.bitpuppet.read_film(sheet="motion")
+    connected.wait(lambda: films.find_reading() is None, "its end")
+    assert data.notice.startswith("motion.webm is damaged or cut short")
 
 
 def test_colours_of_a_palette_file_are_all_that_is_drawn(connected: Extension, scene: None, tmp_path: Path) -> None:
