@@ -75,9 +75,12 @@ def test_pairs_are_of_clips_that_training_did_not_see(folder: Path) -> None:
     assert pair.content[..., 0].max() < pair.driving[..., 0].min()  # the halves of the only clip
 
 
-def test_the_model_is_beside_its_base_lines(folder: Path) -> None:
+def test_the_model_is_beside_its_base_lines(folder: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    found = evaluate_heads(Stub(), folder, ColourMeter(), clips=2, watch=lambda *progress: told.append(progress))
+    found = evaluate_heads(
+        Stub(), folder, ColourMeter(), clips=2, pictures=tmp_path, watch=lambda *progress: told.append(progress)
+    )
+    assert (tmp_path / "heads-known.png").stat().st_size > 1000
     model, still, driving = (found.columns[name] for name in ("model", "still frame", "driving clip"))
     assert model["self_identity"] == model["cross_identity"] == still["cross_identity"] == 1
     assert driving["cross_identity"] == pytest.approx(1 - 100 / 255, abs=1e-3)

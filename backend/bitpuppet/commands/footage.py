@@ -23,12 +23,15 @@ def heads(
     preset: options.Preset = "heads",
     weights: options.Weights = None,
     device: options.Device = None,
+    pictures: Annotated[Path | None, typer.Option(help="An existing folder for contact sheets.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Let clips that training did not see drive their own person and others; compare faces and pictures."""
     from bitpuppet.data.folder import require_data
     from bitpuppet.data.heads import list_heads, split_heads
 
+    if pictures is not None and not pictures.is_dir():
+        raise BitpuppetError(f"--pictures {pictures} is no folder; make it, or name another one")
     folder = data or require_data("eval heads", "heads") / "heads"
     split = split_heads(list_heads(folder))
     from bitpuppet.evaluation.faces import BundledMeter
@@ -40,7 +43,9 @@ def heads(
     kinds: list[Kind] = ["known", "unknown"] if split.unknown else ["known"]
     with options.show_measuring() as watch:
         found = [
-            evaluate_heads(engine, folder, meter, kind, clips=clips, seed=seed, steps=steps, watch=watch)
+            evaluate_heads(
+                engine, folder, meter, kind, clips=clips, seed=seed, steps=steps, pictures=pictures, watch=watch
+            )
             for kind in kinds
         ]
     _print(found, as_json)

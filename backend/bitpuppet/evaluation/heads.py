@@ -19,12 +19,15 @@ from bitpuppet.evaluation.faces import FaceMeter, Points, measure_identity, meas
 from bitpuppet.evaluation.figures import count_token_bits
 from bitpuppet.jobs.engine import Engine, Retargeted
 from bitpuppet.model.preset import Preset
+from bitpuppet.sprites import write_contact_sheet
 
 Frames = NDArray[np.uint8]
 Kind = Literal["known", "unknown"]
 CONTENT_FRAMES = 8
 MOST_FRAMES = 75
 """Of a driving clip; three seconds at the usual rate."""
+SHOWN = 8
+"""Pairs on a contact sheet."""
 EMBEDDED = 6
 """Frames of a clip in which a face is recognized."""
 
@@ -89,12 +92,14 @@ def evaluate_heads(
     clips: int = 16,
     seed: int = 0,
     steps: int | None = None,
+    pictures: Path | None = None,
     watch: Watch | None = None,
 ) -> Comparison:
     """Measure held-out clips of people whom training knows, or of those whom it does not.
 
     Base lines: the first content frame, held still, and the driving clip itself; where the codec is an autoencoder
-    also the driving clip through it, which no model can look better than.
+    also the driving clip through it, which no model can look better than. Into the folder `pictures` goes a contact
+    sheet of the first pairs.
 
     Raises:
         BitpuppetError: the folder cannot be used, has no such clips, or no face is found in any of them.
@@ -104,6 +109,7 @@ def evaluate_heads(
     split = split_heads(list_heads(root))
     gathered: dict[str, list[dict[str, float]]] = {}
     tokens, coded, seconds = [], [], []
+    shown: list[tuple[str, Frames]] = []
     expected = 2 * min(clips, len(split.known if kind == "known" else split.unknown))
     for number, pair in enumerate(draw_pairs(split, kind, engine.preset.canvas, clips=clips, seed=seed)):
         started = time.perf_counter()
@@ -118,12 +124,18 @@ def evaluate_heads(
             looks["through the codec"] = _pass_codec(engine, pair.driving)
         for name, figures in _measure_pair(meter, pair, looks).items():
             gathered.setdefault(name, []).append(figures)
+        if len(shown) < 3 * SHOWN:
+            moments = np.linspace(0, len(pair.driving) - 1, CONTENT_FRAMES).round().astype(int)
+            kinds = {"given": pair.content, "driver": pair.driving[moments], "drawn": looks["model"][moments]}
+            shown += [(f"{pair.name}: {what}", frames) for what, frames in kinds.items()]
         tokens.append(drawn.tokens)
         coded.append(drawn.bits_per_frame)
         if watch is not None:
             watch(f"driving {kind} people", number + 1, expected)
     if not tokens:
         raise BitpuppetError(f"--data {root}: no clips of {kind} people for tests here; add some")
+    if pictures is not None:
+        write_contact_sheet(shown, pictures / f"heads-{kind}.png", scale=1)
     columns = {name: _average(figures) for name, figures in gathered.items()}
     settings: dict[str, str | int] = {
         "preset": engine.preset.name,
