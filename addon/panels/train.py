@@ -2,10 +2,14 @@
 
 from ..additions import find_addition
 from ..core.curves import draw_curve
+from ..core.samples import fold_sample
 from ..core.texts import describe_time
 from ..icons import SIDE, find_chart
 from ..training import get_training
 from .sentences import draw_text
+
+_UNIT = 20
+"""Pixels of one unit of a panel's height at scale 1."""
 
 
 def draw_training(layout, context):
@@ -14,7 +18,7 @@ def draw_training(layout, context):
     if training.outcome:
         draw_text(layout, context, training.outcome, "ERROR" if training.has_failed else "INFO")
     if training.is_open:
-        _draw_progress(layout, training)
+        _draw_progress(layout, context, training)
         return
     settings = context.scene.bitpuppet.train
     addition = find_addition()
@@ -37,7 +41,7 @@ def draw_training(layout, context):
     row.operator("bitpuppet.train_start", icon="PLAY")
 
 
-def _draw_progress(layout, training):
+def _draw_progress(layout, context, training):
     status = training.status
     row = layout.row(align=True)
     if status is None or not status.steps:
@@ -62,7 +66,14 @@ def _draw_progress(layout, training):
         layout.template_icon(icon_value=find_chart(name, lambda: draw_curve(training.curve, SIDE)), scale=5.0)
     if training.sample is not None:
         name = f"sample {training.job} {training.sample_step}"
-        layout.template_icon(icon_value=find_chart(name, lambda: training.sample), scale=11.0)
+        picture = find_chart(name, lambda: fold_sample(training.sample))
+        layout.template_icon(icon_value=picture, scale=_measure_sample(context))
+
+
+def _measure_sample(context):
+    """As wide as the sidebar: the wider, the more can be seen."""
+    units = context.region.width / (_UNIT * (context.preferences.system.ui_scale or 1.0))
+    return min(max(units - 3.0, 8.0), 24.0)
 
 
 def draw_models(layout, context):
