@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bitpuppet.errors import BitpuppetError
 from bitpuppet.server import reading
 from bitpuppet.sprites import Clip, VideoSettings, read_video, write_clip
 from bitpuppet_client import jobs
 from bitpuppet_client.errors import JobFailedError
 from bitpuppet_client.jobs import ReadParams
+from bitpuppet_client.parts import check_frames
 
 from .backend import Backend, make_parts, read_seed, retarget
 
@@ -78,6 +82,23 @@ def test_what_cannot_be_read_is_told_in_one_line(
         with pytest.raises(JobFailedError, match=match):
             client.run(ReadParams("my film.webm", **params), {"video": change(load(film)["video"])})
         assert read_seed(client.run(retarget(5), make_parts())) == 5, "the worker is as it was"
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), min_size=1, max_size=12),
+    end=st.integers(1, 4000),
+)
+def test_damaged_videos_are_read_or_refused(film: Path, places: list[tuple[int, int]], end: int) -> None:
+    data = load(film)["video"].copy()
+    for place, value in places:
+        data[place % len(data)] = value
+    try:
+        done = reading.run_reading(ReadParams(size="8"), {"video": data[:end]}, lambda *_: None)
+    except BitpuppetError as error:
+        assert str(error) and "\n" not in str(error)
+    else:
+        check_frames("frames", done.parts["frames"])
 
 
 def test_steps_are_frames_and_may_end_it(film: Path) -> None:
