@@ -135,6 +135,25 @@ def test_convolutions_read_motion_from_latents(codec: LatentCodec, frames: torch
     assert len(read.unique(dim=0)) > 1
 
 
+def test_references_are_moved_by_what_motion_tells(codec: LatentCodec, frames: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    heads = replace(PRESETS["heads"], canvas=64, latent_channels=4, stem_width=8, width=32, encoder_blocks=1)
+    model = BitrateControlledDiffusion(heads, LatentCodec(codec.autoencoder, heads.patch))
+    telling = model.denoiser.telling
+    assert telling is not None
+    start, end = torch.randn(2, 3, heads.motion_width)
+    assert not telling(start, end).any(), "nothing, before it has learnt"
+    telling.layers[-1].bias.data.fill_(0.5)
+    content = model.encode_content(frames[:2])
+    motion = model.quantizer.look_up(model.encode_motion(frames[:2]))
+    places = torch.tensor([[5, 0, 3], [1, 2, 4]])
+    nearest = content.references.find_nearest(motion, model.denoiser.closeness, model.denoiser.metric)
+    told = telling(content.references.take_motion(nearest), motion[:, None].expand(-1, 2, -1))
+    for at in (None, places):
+        moved = content.references.mix_tokens(nearest, at, told)
+        torch.testing.assert_close(moved, content.references.mix_tokens(nearest, at) + 0.5)
+
+
 def test_what_has_learnt_nothing_draws_the_nearest_reference(codec: LatentCodec, frames: torch.Tensor) -> None:
     torch.manual_seed(0)
     heads = replace(PRESETS["heads"], canvas=64, latent_channels=4, stem_width=8, width=32, encoder_blocks=1)

@@ -14,7 +14,7 @@ from bitpuppet.model.attention import attend
 from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import Pointer, References
+from bitpuppet.model.reference import Pointer, References, Telling
 from bitpuppet.model.temporal import TemporalBlock
 
 WAVES = 64
@@ -119,6 +119,9 @@ class Denoiser(nn.Module):
         if preset.reference:
             self.metric = nn.Linear(preset.motion_width, preset.motion_width, bias=False)
             nn.init.eye_(self.metric.weight)
+        self.telling: Telling | None = None
+        if preset.reference and preset.telling_width:
+            self.telling = Telling(preset.motion_width, preset.telling_width, preset.tokens, preset.token_width)
         self.sameness = nn.Linear(1, width) if preset.reference else None
         self.pointer = Pointer(width, preset.patch) if preset.reference and preset.head == "palette" else None
         self.blocks = nn.ModuleList(Block(width, preset.heads) for _ in range(preset.denoiser_blocks))
@@ -186,7 +189,11 @@ class Denoiser(nn.Module):
             if memory.references is None:
                 raise ValueError("the denoiser needs content with references")
             nearest = memory.references.find_nearest(motion, self.closeness, self.metric, passed)
-            mixed = memory.references.mix_tokens(nearest, places)
+            told = None
+            if self.telling is not None:
+                start = memory.references.take_motion(nearest).to(motion.dtype)
+                told = self.telling(start, repeat(motion, "f w -> f r w", r=start.shape[1]))
+            mixed = memory.references.mix_tokens(nearest, places, told)
             hidden = hidden + self.reference(mixed)
         condition = self.noise(embed_waves(noise_level, WAVES).to(hidden.dtype)) + self.motion(motion)
         if nearest is not None and self.sameness is not None:

@@ -10,7 +10,15 @@ from bitpuppet.errors import BitpuppetError
 
 LARGEST_CANVAS = 128
 """Side of the largest canvas that a model of sprites can be enlarged to, in pixels."""
-MAY_BE_ZERO = ("detail_frames", "encoder_heads", "encoder_width", "fps", "stem_width", "temporal_width")
+MAY_BE_ZERO = (
+    "detail_frames",
+    "encoder_heads",
+    "encoder_width",
+    "fps",
+    "stem_width",
+    "telling_width",
+    "temporal_width",
+)
 """Settings that 0 switches off."""
 
 
@@ -71,6 +79,8 @@ class Preset:
     """Content frames whose own tokens stay part of the content, beside the K queries; 0 for none (paper)."""
     reference: bool = True
     """Whether the denoiser is given the content frame whose motion is nearest."""
+    telling_width: int = 0
+    """Hidden width of what tells from motion how a reference differs from the frame that is asked for; 0 for none."""
     mirrored: bool = True
     """Whether what a mirror shows of the content frames is a reference, too."""
     temporal_width: int = 64
@@ -118,6 +128,11 @@ class Preset:
         if self.codec == "latent" and self.reference and self.mirrored:
             raise BitpuppetError(
                 f"preset {self.name}: a mirrored latent is no latent of a mirrored frame; set mirrored to false"
+            )
+        if self.telling_width and not (self.reference and self.head == "values" and self.prediction == "clean"):
+            raise BitpuppetError(
+                f"preset {self.name}: differences are told from references, in values of the clean frame; set "
+                "telling_width to 0, or reference to true, head to values and prediction to clean"
             )
         if self.sampler == "readings" and not (
             self.reference and self.head == "palette" and self.prediction == "clean"
@@ -227,7 +242,7 @@ PRESETS: Mapping[str, Preset] = {
         width=192,
         heads=4,
         stem_width=128,
-        encoder_blocks=4,
+        encoder_blocks=2,
         denoiser_blocks=6,
         groups=16,
         codewords=16,
@@ -235,6 +250,7 @@ PRESETS: Mapping[str, Preset] = {
         fps=25.0,
         head="values",
         detail_frames=4,
+        telling_width=128,
         mirrored=False,
         temporal_every=3,
         sigma_data=0.95,

@@ -97,10 +97,17 @@ class References(NamedTuple):
         weights = torch.softmax(-closeness * apart, dim=1)
         return Nearest(frames, weights, torch.exp(-closeness.detach() * apart[:, 0].clamp(min=0)))
 
-    def mix_tokens(self, nearest: Nearest, places: Tensor | None) -> Tensor:
-        """The mean of the nearest frames' tokens, (F, L, D), at `places` (F, L) or at all places."""
+    def mix_tokens(self, nearest: Nearest, places: Tensor | None, told: Tensor | None = None) -> Tensor:
+        """The mean of the nearest frames' tokens, (F, L, D), at `places` (F, L) or at all places.
+
+        `told`: what is added to each of them before, (F, frames, tokens, D), such as `Telling` says.
+        """
         clips = self._clips(nearest)
-        if places is None:
+        if told is not None:
+            tokens = self.tokens[clips, nearest.frames] + told
+            if places is not None:
+                tokens = torch.take_along_dim(tokens, places[:, None, :, None], dim=2)
+        elif places is None:
             tokens = self.tokens[clips, nearest.frames]
         else:
             tokens = self.tokens[clips[:, :, None], nearest.frames[:, :, None], places[:, None]]
@@ -123,6 +130,10 @@ class References(NamedTuple):
             wanted = rearrange(sought[places], "f l n s -> f 1 (l n s)").expand(-1, frames.shape[1], -1)
             found = torch.gather(frames.flatten(2), 2, wanted)
         return rearrange(found, "f r (n s) -> f n (r s)", s=SHIFTS).long()
+
+    def take_motion(self, nearest: Nearest) -> Tensor:
+        """Quantized motion of the frames that were taken, (F, frames, motion_width)."""
+        return self.motion[self._clips(nearest), nearest.frames]
 
     def _clips(self, nearest: Nearest) -> Tensor:
         """Which clip each frame belongs to, (F, 1)."""
@@ -153,6 +164,36 @@ def mirror(frames: Tensor) -> Tensor:
     Most characters look to the left as they do to the right, and content may show one side only.
     """
     return torch.cat([frames, frames.flip(3)], dim=1)
+
+
+class Telling(nn.Module):
+    """How a frame of a video differs from another one, by the motion of both.
+
+    Most of a talking face stays where it is from frame to frame, and what changes is small: a jaw that is lower, a head
+    that has turned by degrees. So a reference is moved before the denoiser sees it. It starts by telling no difference.
+    """
+
+    def __init__(self, motion_width: int, width: int, tokens: int, token_width: int) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.layers = nn.Sequential(
+            nn.Linear(2 * motion_width, width), nn.GELU(), nn.Linear(width, tokens * token_width)
+        )
+        for parameter in self.layers[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, start: Tensor, end: Tensor) -> Tensor:
+        """What is to be added to the tokens of frames with motion `start` to get those of frames with motion `end`.
+
+        Args:
+            start: quantized motion, (..., motion_width).
+            end: of the same shape.
+
+        Returns:
+            (..., tokens, D).
+        """
+        told: Tensor = self.layers(torch.cat([start, end], dim=-1))
+        return rearrange(told, "... (n d) -> ... n d", n=self.tokens)
 
 
 class Pointer(nn.Module):

@@ -15,10 +15,6 @@ from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.objective import soften
 from bitpuppet.training.recipe import Recipe
 
-HIDDEN_WIDTH = 512
-"""Of the network that tells differences; it is thrown away afterwards."""
-
-
 DIRECTIONS = 2
 """Directions of the strongest changes that motion's are chosen among, for each of its values."""
 UNQUANTIZED = 1.0
@@ -28,22 +24,18 @@ UNQUANTIZED = 1.0
 class MotionDifferences(nn.Module):
     """The encoder's motion and the quantizer alone, on videos, where nobody else shows the same pose.
 
-    A small network has to tell the difference of two frames of a clip from their codewords. Most of what a frame of a
-    face shows is the same in the next one, and drops out: a denoiser that learns from chance lives without motion for
-    the first thousands of steps (codewords fell from 31 to 12 bits in 27 steps), and this asks for nothing else.
+    A small network, the denoiser's own `Telling`, has to tell the difference of two frames of a clip from the codewords
+    of both. Most of what a frame of a face shows is the same in the next one, and drops out. A denoiser that learns by
+    cross-driving lives without motion (codewords fell from 31 to 12 bits in 27 steps); this asks for nothing else.
     """
 
     def __init__(self, model: BitrateControlledDiffusion, recipe: Recipe) -> None:
         super().__init__()
-        if not isinstance(model.encoder, Encoder):
-            raise TypeError("motion alone is learnt by encoders that read frames one by one")
+        if not isinstance(model.encoder, Encoder) or model.denoiser.telling is None:
+            raise TypeError(
+                "motion alone is learnt by encoders that read frames one by one, and by what tells differences"
+            )
         self.model, self.recipe, self._encoder = model, recipe, model.encoder
-        preset = model.preset
-        self.telling = nn.Sequential(
-            nn.Linear(2 * preset.motion_width, HIDDEN_WIDTH),
-            nn.GELU(),
-            nn.Linear(HIDDEN_WIDTH, preset.tokens * preset.token_width),
-        )
 
     @torch.no_grad()
     def settle(self, batches: Iterable[TensorBatch]) -> None:
@@ -87,9 +79,11 @@ class MotionDifferences(nn.Module):
         is not told, 0..1.
         """
         model, count = self.model, batch.target.shape[1]
+        telling = model.denoiser.telling
+        assert telling is not None  # see __init__
         content = batch.content[:, torch.arange(count, device=batch.content.device) % batch.content.shape[1]]
         indices, bits, told, free = [], [], [], []
-        for frames in (batch.motion, content):
+        for frames in (content, batch.motion):
             tokens = rearrange(frames.float(), "b t n d -> (b t) n d")
             read = self._encoder.forward_motion(*pick_tokens(model.codec, tokens, tokens.shape[1]))
             quantized = model.quantizer(read, sharpness, sample=True)
@@ -98,9 +92,9 @@ class MotionDifferences(nn.Module):
             told.append(quantized.motion)
             free.append(read.flatten(1))
         model.quantizer.observe(torch.cat(indices))
-        wanted = rearrange((batch.target - content).float(), "b t n d -> (b t) (n d)")
-        error: Tensor = self.telling(torch.cat(told, dim=1)) - wanted
-        loose: Tensor = self.telling(torch.cat(free, dim=1)) - wanted
+        wanted = rearrange((batch.target - content).float(), "b t n d -> (b t) n d")
+        error: Tensor = telling(*told) - wanted
+        loose: Tensor = telling(*free) - wanted
         loss, rate = soften(error).mean(), torch.stack(bits).mean()
         return Losses(
             total=loss

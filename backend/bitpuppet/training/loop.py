@@ -38,8 +38,6 @@ from bitpuppet.training.recipe import Recipe
 
 SETTLED = 12
 """Batches from which motion that is learnt alone, from videos, begins."""
-LESSONS = ("naming.", "telling.")
-"""Beginnings of the names of what learns beside the model, and is kept in checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +203,7 @@ class Trainer:
                 self.average.values,
                 tuple(collect_optimizer(optimizer) for optimizer in self.optimizers),
                 {"preset": self.preset.to_metadata(), "recipe": self.recipe.to_metadata()},
-                {name: value for name, value in self.objective.state_dict().items() if name.startswith(LESSONS)},
+                {name: value for name, value in self.objective.state_dict().items() if name.startswith("naming.")},
             ).write(self.checkpoint_file)
 
     def averaged_model(self) -> BitrateControlledDiffusion:
@@ -292,6 +290,8 @@ def choose_learners(model: BitrateControlledDiffusion, recipe: Recipe) -> None:
         model.requires_grad_(False)
     for parameter in motion:
         parameter.requires_grad_(recipe.learns == "motion")
+    if model.denoiser.telling is not None:
+        model.denoiser.telling.requires_grad_(True)  # both runs need it
 
 
 def make_optimizers(model: nn.Module, recipe: Recipe) -> tuple[Optimizer, ...]:

@@ -165,9 +165,8 @@ def make_heads_recipe(
         denoiser_tokens=preset.tokens,
         temporal=temporal,
         share_at_max=0.7,
-        muon_rate=1e-3,
-        adam_rate=5e-4,
         control=(0.0, 0.0) if temporal else (0.35, 0.75),
         agreement=0.0,
-        ema=0.998,
+        warmup=50,
+        ema=0.995,
     )
