@@ -5,7 +5,7 @@ from __future__ import annotations
 from bitpuppet_client.jobs import SOFT_PRESETS
 
 from .core.errors import ArtError
-from .state import current
+from .training import list_models
 
 
 def is_soft(name: str) -> bool:
@@ -13,7 +13,7 @@ def is_soft(name: str) -> bool:
 
     Before the backend has told of its models, the name says it: shipped weights are called like their preset.
     """
-    presets = {model.name: model.preset for model in current().link.models}
+    presets = {model.name: model.preset for model in list_models()}
     return presets.get(name, name) in SOFT_PRESETS
 
 
@@ -23,7 +23,7 @@ def find_canvas(name: str) -> int:
     Raises:
         ArtError: the backend has no such model.
     """
-    sides = {model.name: model.canvas for model in current().link.models}
+    sides = {model.name: model.canvas for model in list_models()}
     if name not in sides:
         raise ArtError(f'The backend has no preset "{name}", so its frame size is not known; choose another preset')
     return sides[name]

@@ -16,8 +16,7 @@ from .core.errors import ArtError
 from .core.films import Cut
 from .core.sheets import SheetSettings, guess_size, has_free_lines
 from .models import is_soft
-from .state import current
-from .training import get_training
+from .training import get_training, list_models
 
 STATES = (
     ("waiting", "Waiting", "The backend has not taken it yet", "SORTTIME", 0),
@@ -57,7 +56,7 @@ def _take_image(sheet: "BitpuppetSheet", context: bpy.types.Context) -> None:
 
 def _list_models(settings: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
     """Names of the backend's models, as far as they are known."""
-    return [model.name for model in current().link.models]
+    return [model.name for model in list_models()]
 
 
 def _list_sets(group: "BitpuppetTrain", context: bpy.types.Context, text: str) -> list[str]:

@@ -16,7 +16,7 @@ from bitpuppet_client.errors import ClientError
 from bitpuppet_client.events import Event, Failed, Finished, Previewed, Updated
 from bitpuppet_client.jobs import TrainParams
 from bitpuppet_client.message import Message
-from bitpuppet_client.replies import LibraryPage, ModelCard, ModelChanged, Statuses
+from bitpuppet_client.replies import LibraryPage, ModelCard, ModelChanged, ModelInfo, Statuses, Welcome
 from bitpuppet_client.requests import DeleteModel, Library, ListJobs, RenameModel, Steer
 from bitpuppet_client.status import JobStatus
 
@@ -47,6 +47,8 @@ class Training:
     sets: tuple[str, ...] = ()
     has_looked: bool = False
     """Whether `models` and `sets` were asked for."""
+    met: Welcome | None = None
+    """What the backend had said of itself before it told `models`: another one has others."""
 
     @property
     def is_open(self) -> bool:
@@ -81,7 +83,7 @@ def start(name: str, characters: str, base: str, minutes: int) -> str:
     params = TrainParams(name, characters, base, minutes=minutes)
     current().link.submit(params, {}, _tell, job=job, previews=True)
     current().extras["training"] = Training(
-        job, models=training.models, sets=training.sets, has_looked=training.has_looked
+        job, models=training.models, sets=training.sets, has_looked=training.has_looked, met=training.met
     )
     return job
 
@@ -94,6 +96,14 @@ def steer(action: str) -> None:
 def rename_model(name: str, to: str) -> None:
     """Give a model another name. Raises ClientError."""
     current().link.ask(RenameModel(name, to), _take_change)
+
+
+def list_models() -> tuple[ModelInfo, ...]:
+    """The backend's models, with those that it got since it was met, as far as it was asked."""
+    training, link = get_training(), current().link
+    if training.models and training.met is link.welcome:
+        return tuple(card.model for card in training.models)
+    return tuple(link.models)
 
 
 def delete_model(name: str) -> None:
@@ -117,7 +127,7 @@ def _ask_library(after: str | None, cards: list[ModelCard]) -> None:
         if reply.after is not None:
             _ask_library(reply.after, cards)
             return
-        training.models, training.sets = cards, reply.sets
+        training.models, training.sets, training.met = cards, reply.sets, current().link.welcome
 
     current().link.ask(Library(after), take)
 

@@ -184,3 +184,13 @@ def test_card_tells_steps_size_and_fingerprint(stage: Stage) -> None:
         ("Size", "25.0 MB"),
         ("Fingerprint", "12345678"),
     ]
+
+
+def test_model_that_was_made_since_is_offered_as_preset(stage: Stage) -> None:
+    models = stage.load("models")
+    stage.link.models = (stage.link.replies.ModelInfo("sprite64", "sprite64", "12345678", 64),)
+    list_models(stage)
+    assert [model.name for model in stage.load("training").list_models()] == ["my-knights", "sprite64"]
+    assert models.find_canvas("my-knights") == 64
+    stage.link.welcome = object()
+    assert [model.name for model in stage.load("training").list_models()] == ["sprite64"], "another backend was met"
