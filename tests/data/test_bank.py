@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitpuppet.data.bank import Bank
+from bitpuppet.data.bank import TRUST, Bank
 from bitpuppet.data.character_set import Character, CharacterAnimation, CharacterSet
 from bitpuppet.data.custom import CustomSource, Pose
 from bitpuppet.data.likeness import Frames, compare_poses, index_colours, measure_likeness
@@ -112,6 +112,17 @@ def test_a_bank_is_read_back_as_it_was() -> None:
         for a, b in zip(one.animations, other.animations, strict=True):
             assert a.name == b.name and a.durations == b.durations and np.array_equal(a.frames, b.frames)
     assert read.locate(1, "jump", 3).tolist() == [4, 5, 6] and read.locate(1, "jump", 4) is None
+
+
+def test_a_packed_bank_keeps_its_trust() -> None:
+    bank = Bank([draw_character("old", BLUE)], CANVAS, 0.9)
+    assert Bank.from_text(bank.to_text(), CANVAS).trust == 0.9
+    values = json.loads(bank.to_text())
+    del values["trust"]  # as in files of earlier versions
+    assert Bank.from_text(json.dumps(values), CANVAS).trust == TRUST
+    for wrong in (-1, 1e9, "much", None):
+        with pytest.raises(BitpuppetError, match="damaged"):
+            Bank.from_text(json.dumps(values | {"trust": wrong}), CANVAS)
 
 
 @pytest.mark.parametrize("shape", [[0, 4, 4], [-1, 4, 4], [10**9, 10**9, 4], [2, 20, 20], [1], "abc", None])

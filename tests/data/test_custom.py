@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitpuppet.data.character_set import Character, CharacterAnimation, CharacterSet
 from bitpuppet.data import custom
+from bitpuppet.data.character_set import Character, CharacterAnimation, CharacterSet
 from bitpuppet.data.custom import CustomSource, Pose, fit_character, flip, hold_out, join_scenes, list_targets
 from bitpuppet.data.mixture import Mixture, Share
 from bitpuppet.errors import BitpuppetError

@@ -16,7 +16,6 @@ from bitpuppet.data.character_set import Character, CharacterAnimation
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.borrowing import Lender, read_bank
 from bitpuppet.jobs.engine import Engine
-from bitpuppet.model import readings
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.sprites import collect_palette, place_clip, snap_frames
@@ -82,7 +81,7 @@ def test_files_with_damaged_characters_are_refused_by_name(tmp_path: Path) -> No
         read_bank(tmp_path / "none.safetensors", 64)
 
 
-def test_a_lent_frame_is_one_more_reading(model: BitrateControlledDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lent_frame_is_one_more_reading(model: BitrateControlledDiffusion) -> None:
     bank = Bank([draw_character("old", 200)], TINY.canvas)
     blind = deepcopy(model)
     assert blind.denoiser.pointer is not None
@@ -96,7 +95,7 @@ def test_a_lent_frame_is_one_more_reading(model: BitrateControlledDiffusion, mon
     true = true[alone : alone + 1]
     shares = []
     for trust in (0.0, 1e6):
-        monkeypatch.setattr(readings, "TRUST", trust)
+        bank.trust = trust
         drawn = snap_frames(engine.retarget(content, driver, steps=2).frames, palette)
         shares.append(float((drawn == true).all(axis=-1)[true[..., 3] > 0].mean()))
     assert shares[0] < 0.9 < 0.99 < shares[1], "random weights draw nothing, the bank knows the pose"

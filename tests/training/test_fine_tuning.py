@@ -23,6 +23,7 @@ from bitpuppet.training.fine_tuning import FineTuning
 from bitpuppet.training.low_rank import add_low_rank, merge_low_rank
 from bitpuppet.training.motion_lessons import choose_parameters
 from bitpuppet.training.tuned_model import read_card, read_preset_name
+from bitpuppet.training.tuning_looks import TRUSTS
 from bitpuppet.training.tuning_recipe import TuningProgress, TuningRecipe
 
 TINY = PRESETS["tiny"]
@@ -76,7 +77,8 @@ def test_a_run_leaves_a_model_that_is_used_as_any_other(characters: CharacterSet
     assert card is not None and card.base == "tiny" and card.set_name == "two puppets" and card.animations == 4
     assert card.date and {"before", "best", "tokens_kept"} <= set(card.figures)
     bank = read_bank(tuned.model, TINY.canvas)
-    assert bank is not None and [one.name for one in bank.characters] == list(card.characters)
+    assert bank is not None and bank.trust in TRUSTS and bank.trust == run.figures["trust"]
+    assert [one.name for one in bank.characters] == list(card.characters)
     assert read_card(base) is None and read_preset_name(tuned.model) == "tiny"
     frames = characters.characters[0].animations[0].frames
     canvas = np.zeros((3, 64, 64, 4), np.uint8)

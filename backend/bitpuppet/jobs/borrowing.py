@@ -68,6 +68,7 @@ class Lender:
             torch.ones(1, len(lent), dtype=torch.bool, device=self._device),
             palette.number_pixels(lent)[None],
             (torch.arange(len(lent), device=self._device) < len(drawn[0]))[None] * LEAD,
+            self._bank.trust,
         )
         return content._replace(references=references.join(more))
 

@@ -47,7 +47,7 @@ class Lent(NamedTuple):
     """Frames of a bank for F frames that are asked for, the nearest ones of the character that leads."""
 
     worth: Tensor
-    """1 where the bank knows the very pose, less the farther its motion is, (F,)."""
+    """The bank's trust where it knows the very pose, less the farther its motion is, (F,)."""
     numbers: Tensor
     """The palette entries of their pixels, token by token, int64 (F, tokens * pixels)."""
 
@@ -258,7 +258,7 @@ class Denoiser(nn.Module):
         near = torch.where(lent, apart, torch.inf).min(dim=1)
         numbers = rearrange(references.numbers, "b n (h p) (w q) -> b n (h w p q)", p=self.patch, q=self.patch)
         clips = torch.arange(len(numbers), device=numbers.device).repeat_interleave(len(motion) // len(numbers))
-        return Lent(torch.exp(-near.values), numbers[clips, near.indices].long())
+        return Lent(references.trust * torch.exp(-near.values), numbers[clips, near.indices].long())
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""

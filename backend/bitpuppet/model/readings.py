@@ -19,12 +19,6 @@ from bitpuppet.model.diffusion import StepCallback, precondition
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.reference import NEAREST
 
-TRUST = 0.6
-"""Weight of what a bank lends for the very pose, beside a reading's, which has 1: it overrules a model in doubt.
-
-Of the pixels of two characters that training had not seen, 0, 0.3, 0.6 and 0.9 got 40.0, 43.3, 44.4 and 43.9 % exactly
-right, and the lent frames by themselves 44.0 % (docs/own-characters.md)."""
-
 
 class Window(NamedTuple):
     """A stretch of time that is drawn at once, and what temporal attention sees around it; frames of each clip."""
@@ -67,7 +61,8 @@ def average_readings(
     """Draw clean tokens as the mean of what the palette head says at sigma_max in each reading.
 
     The first reading is beside the two nearest references, the next beside the next two. A reading weighs less the
-    farther its references are; where they run out, further steps change nothing.
+    farther its references are; where they run out, further steps change nothing. What a bank lends for the very pose is
+    one more reading, of the weight that its trust is.
 
     Args:
         denoiser: with a palette head and references.
@@ -98,7 +93,7 @@ def average_readings(
                 said = denoiser(tokens, level, motion, memory, passed=passed)
                 chances = chances + weights[:, None, None] * torch.softmax(said.float(), dim=-1)
             if reading == 0 and lent is not None:
-                worth = repeat(TRUST * lent.worth, "f -> f s 1", s=chances.shape[1])
+                worth = repeat(lent.worth, "f -> f s 1", s=chances.shape[1])
                 chances = chances.scatter_add(-1, lent.numbers[..., None], worth)
             clean = denoiser.read_out(chances.log(), memory)
             drawn[:, window.start : window.stop] = window.keep(clean, clips).to(drawn.dtype)

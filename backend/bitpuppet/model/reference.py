@@ -52,13 +52,15 @@ class References(NamedTuple):
     """The palette entry of each pixel, uint8 (B, N, H, W); None without a palette."""
     lead: Tensor | None = None
     """How much nearer than its motion says a frame counts, in squared distance, (B, N); None for nothing."""
+    trust: float = 0.0
+    """Weight of a frame with a lead as a reading of its own, see `readings`."""
 
     def join(self, more: References) -> References:
         """These frames and more ones of the same characters."""
         numbers = None if self.numbers is None or more.numbers is None else torch.cat([self.numbers, more.numbers], 1)
         own, other = (*self[:3], self.leads()), (*more[:3], more.leads())
         tokens, motion, mask, lead = (torch.cat([a, b.to(a.dtype)], 1) for a, b in zip(own, other, strict=True))
-        return References(tokens, motion, mask, numbers, lead)
+        return References(tokens, motion, mask, numbers, lead, max(self.trust, more.trust))
 
     def leads(self) -> Tensor:
         """Leads, where none are given too."""

@@ -6,7 +6,6 @@ has no command line in it; a service runs it by the same calls: `estimate` or `r
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -113,8 +112,7 @@ class FineTuning:
         )
         self._average = MovingAverage(self._learning, self.recipe.ema)
         self.step, self.steps, self.seconds = 0, self.recipe.steps or 0, 0.0
-        self.figures: dict[str, float] = {}
-        self._losses: dict[str, float] = {}
+        self.figures, self._losses = dict[str, float](), dict[str, float]()
         self._drawing_seconds, self._drawing_steps = 0.0, 0
 
     @property
@@ -168,6 +166,7 @@ class FineTuning:
         restore_optimizer(self._optimizer, checkpoint.optimizers[0])
         self.step, self.steps, self.seconds = checkpoint.step, found["steps"], found["seconds"]
         self.figures = dict(found["figures"])
+        self._trust(self.figures.get("trust", self.source.bank.trust))
 
     def run(
         self,
@@ -193,6 +192,8 @@ class FineTuning:
                     break
                 began = time.monotonic()
                 self._take_step()
+                if self._is_reading(self.step - 1) and not self._is_reading(self.step):
+                    self._trust(self.looks.choose_trust(self.averaged_model(), self.device))
                 progress = self._describe()
                 looks = self.step % self.look_every == 0 and not self._is_reading(self.step)
                 if looks or self.step == self.steps:
@@ -302,6 +303,10 @@ class FineTuning:
             total: Tensor = self._objective(batch, sharpness).total
         return total + kept if is_base else total
 
+    def _trust(self, trust: float) -> None:
+        self.figures["trust"] = self.source.bank.trust = trust
+        self.looks.set_trust(trust)
+
     def _is_base(self, step: int) -> bool:
         return bool(self.recipe.base_every) and step % self.recipe.base_every == self.recipe.base_every - 1
 
@@ -369,13 +374,8 @@ class FineTuning:
         )
 
     def _report(self, progress: TuningProgress, on_progress: OnProgress | None) -> None:
-        line = {name: value for name, value in vars(progress).items() if value is not None}
-        line = {
-            name: value.name if isinstance(value, Path) else value if isinstance(value, str) else round(value, 5)
-            for name, value in line.items()
-        }
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(progress.to_line() + "\n")
         if on_progress is not None:
             on_progress(progress)
 

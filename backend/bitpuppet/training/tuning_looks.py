@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bitpuppet.data.bank import Bank
+from bitpuppet.data.bank import TRUST, Bank
 from bitpuppet.data.custom import CustomSource, Pose
 from bitpuppet.data.mixture import Scene
 from bitpuppet.jobs.engine import Engine
@@ -17,6 +17,7 @@ from bitpuppet.model.device import pick_dtype
 from bitpuppet.sprites import collect_palette, find_content_box, snap_frames, write_contact_sheet
 
 _SHOWN = 4
+TRUSTS = (0.0, 0.3, 0.6, 0.9, 1.2)
 _FRAMES = 8
 """Most frames of an animation that are looked at; a look must not cost as much as what it looks at."""
 
@@ -38,8 +39,30 @@ class Looks:
             others = [one for number, one in enumerate(source.characters) if number != pose.character]
             self._scenes.append((name, source.make_scene(pose, content, driver), Bank(others, source.canvas)))
 
-    def measure(self, model: BitrateControlledDiffusion, device: torch.device, picture: Path) -> float | None:
-        """Draw all of them in one step, and write a picture of the first ones.
+    def choose_trust(self, model: BitrateControlledDiffusion, device: torch.device) -> float:
+        """How far banks are best trusted (see `Bank`), and from now on are, while the held-out animations are drawn.
+
+        To be asked when the reader knows the set's poses and the denoiser nothing of it: once that has learnt its
+        characters it needs the bank less for them than for new ones.
+        """
+        best, chosen = -1.0, TRUST
+        for trust in TRUSTS if self._measured else ():
+            self.set_trust(trust)
+            right = self.measure(model, device)
+            if right is not None and right > best:
+                best, chosen = right, trust
+        self.set_trust(chosen)
+        return chosen
+
+    def set_trust(self, trust: float) -> None:
+        """Trust banks so far."""
+        for _, _, bank in self._scenes:
+            bank.trust = trust
+
+    def measure(
+        self, model: BitrateControlledDiffusion, device: torch.device, picture: Path | None = None
+    ) -> float | None:
+        """Draw all of them in one step, and write a picture of the first ones, if it has a name.
 
         Returns:
             Share of the pixels of both silhouettes that are exactly right, 0..1; None where nothing is held out.
@@ -55,7 +78,7 @@ class Looks:
             pixels += int(either.sum())
             rows.append((name, driver, drawn, target))
         box = find_content_box(np.concatenate([part for row in rows[:_SHOWN] for part in row[1:]]))
-        if box is not None:
+        if box is not None and picture is not None:
             left, top, bottom, side = box.left, box.top, box.bottom, box.right
             lines = [
                 (f"{name}: {kind}", np.ascontiguousarray(frames[:, top:bottom, left:side]))

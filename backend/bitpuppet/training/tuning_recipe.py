@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -167,6 +168,15 @@ class TuningProgress:
     """The highest of them so far."""
     samples: Path | None = None
     """After a look: a picture of held-out animations beside their true frames."""
+
+    def to_line(self) -> str:
+        """The progress as a line of `metrics.jsonl`, without its end."""
+        told = {name: value for name, value in vars(self).items() if value is not None}
+        plain = {
+            name: value.name if isinstance(value, Path) else value if isinstance(value, str) else round(value, 5)
+            for name, value in told.items()
+        }
+        return json.dumps(plain)
 
 
 @dataclass(frozen=True)
