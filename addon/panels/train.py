@@ -71,9 +71,9 @@ def _draw_progress(layout, context, training):
 
 
 def _measure_sample(context):
-    """As wide as the sidebar: the wider, the more can be seen."""
+    """As wide as the sidebar, as far as a small window has room below it."""
     units = context.region.width / (_UNIT * (context.preferences.system.ui_scale or 1.0))
-    return min(max(units - 3.0, 8.0), 24.0)
+    return min(max(units - 3.0, 8.0), 16.0)
 
 
 def draw_models(layout, context):
