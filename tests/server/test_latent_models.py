@@ -77,13 +77,15 @@ def test_film_drives_a_head_where_the_server_is_told_of_the_autoencoder(
     watched: dict[str, str], folder: Path, tmp_path: Path
 ) -> None:
     film, out = str(folder / "film.webm"), str(tmp_path / "out.apng")
-    files = ("--content", film, "--motion", film, "--size", "32x32", "--out", out)
+    files = ("--content", film, "--motion", film, "--out", out)
     with serve(watched, "--codec", str(folder / "eyes")) as endpoint:
         frames = draw(endpoint, folder)
         drawn = run(watched, "retarget", "--server", "--preset", "heads", *files, "--steps", "1", "--json")
     assert frames.shape == (5, 32, 32, 4) and (frames[..., 3] == 255).all()
     assert drawn.returncode == 0, drawn.stderr
-    assert json.loads(drawn.stdout)["palette_size"] is None, "nobody asked for the lock"
+    report = json.loads(drawn.stdout)
+    assert report["palette_size"] is None, "nobody asked for the lock"
+    assert report["frame"] == "32x32", "the film was cut to the canvas"
 
 
 def test_head_without_an_autoencoder_is_listed_and_says_what_is_missing(watched: dict[str, str], folder: Path) -> None:

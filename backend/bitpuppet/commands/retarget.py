@@ -135,29 +135,33 @@ def retarget(
     if content is None or motion is None or out is None:
         missing = [option for option in ("--content", "--motion", "--out") if named[option] is None]
         raise typer.BadParameter(f"{', '.join(missing)} missing; give --content, --motion and --out, or --jobs FILE")
-    if not server and find_preset(preset).codec == "latent":  # the whole picture counts: nothing is placed by its art
-        crop, size = crop or "centre", size or f"{canvas}x{canvas}"
-    with options.bad_usage():
-        job = RetargetJob(
-            content,
-            motion,
-            out,
-            frame=parse_frame(frame) if frame is not None else None,
-            content_frame=parse_frame(content_frame, "--content-frame") if content_frame is not None else None,
-            motion_frame=parse_frame(motion_frame, "--motion-frame") if motion_frame is not None else None,
-            content_rows=parse_rows(content_rows, "--content-rows") if content_rows is not None else None,
-            motion_rows=parse_rows(motion_rows, "--motion-rows") if motion_rows is not None else None,
-            seed=seed,
-            steps=steps,
-            palette_lock=palette_lock,
-            content_tag=content_tag,
-            motion_tag=motion_tag,
-            format=layout,
-            videos=Videos.parse(fps, span, crop, size, content_video, motion_video),
-            pixels=PixelOptions(palette, hard_alpha, outline, orphans, patterns),
-        )
+
+    def make(side: int | None) -> RetargetJob:
+        # Where the whole picture counts, nothing is placed by its art: it is cut to the canvas.
+        cut = (crop, size) if side is None else (crop or "centre", size or f"{side}x{side}")
+        with options.bad_usage():
+            return RetargetJob(
+                content,
+                motion,
+                out,
+                frame=parse_frame(frame) if frame is not None else None,
+                content_frame=parse_frame(content_frame, "--content-frame") if content_frame is not None else None,
+                motion_frame=parse_frame(motion_frame, "--motion-frame") if motion_frame is not None else None,
+                content_rows=parse_rows(content_rows, "--content-rows") if content_rows is not None else None,
+                motion_rows=parse_rows(motion_rows, "--motion-rows") if motion_rows is not None else None,
+                seed=seed,
+                steps=steps,
+                palette_lock=palette_lock,
+                content_tag=content_tag,
+                motion_tag=motion_tag,
+                format=layout,
+                videos=Videos.parse(fps, span, *cut, content_video, motion_video),
+                pixels=PixelOptions(palette, hard_alpha, outline, orphans, patterns),
+            )
+
+    job = make(canvas if not server and find_preset(preset).codec == "latent" else None)
     if server:
-        _run_served(job, preset, as_json)
+        _run_served(job, make, preset, as_json)
     else:
         _run_one(job, canvas, preset, weights, device, as_json)
 
@@ -183,11 +187,15 @@ def _run_one(
     _print_report(report, as_json)
 
 
-def _run_served(job: RetargetJob, model: str, as_json: bool) -> None:
+def _run_served(job: RetargetJob, make: Callable[[int], RetargetJob], model: str, as_json: bool) -> None:
     from bitpuppet.jobs.served import connect_client, run_served
+    from bitpuppet.model.preset import PRESETS
 
     with options.progress_bar() as progress, connect_client() as client:
         task = progress.add_task("waiting", total=None, note="")
+        for info in client.welcome.models:
+            if info.name == model and info.preset in PRESETS and PRESETS[info.preset].codec == "latent":
+                job = make(info.canvas)
 
         def watch(status: JobStatus) -> None:
             note = f"{status.position} jobs ahead" if status.position else f"step {status.step} of {status.steps}"
