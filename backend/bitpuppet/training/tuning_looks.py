@@ -17,9 +17,9 @@ from bitpuppet.model.device import pick_dtype
 from bitpuppet.sprites import collect_palette, find_content_box, snap_frames, write_contact_sheet
 
 _SHOWN = 4
-TRUSTS = (0.3, 0.6, 0.9, 1.2)
-"""Not 0: in a small set of unlike characters nobody lends well to anybody, which says nothing of a new one that is like
-one of them. Whoever is like none borrows nothing anyway."""
+TRUSTS = (TRUST, 0.9, 1.2, 0.3)
+"""The usual one first, which is kept where none is better. Not 0: in a small set of unlike characters nobody lends well
+to anybody, which says nothing of a new one that is like one of them. Whoever is like none borrows nothing anyway."""
 _FRAMES = 8
 """Most frames of an animation that are looked at; a look must not cost as much as what it looks at."""
 
