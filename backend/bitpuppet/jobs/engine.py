@@ -26,7 +26,7 @@ from bitpuppet.model.device import autocast, frames_at_once, pick_device, pick_d
 from bitpuppet.model.packing import PackedTokens, TokenCoder
 from bitpuppet.model.preset import Preset, find_preset
 from bitpuppet.model.quantizer import entropy_bits
-from bitpuppet.model.weights import load_model
+from bitpuppet.model.weights import SHIPPED, load_model
 from bitpuppet.sprites import MAX_FRAMES, collect_palette
 
 if TYPE_CHECKING:
@@ -213,9 +213,10 @@ def load_codec(preset: Preset, weights: Path | None = None) -> Codec | None:
     from bitpuppet.model.latent_codec import LatentCodec
 
     codec = LatentCodec.load(place, preset)
-    made_with = read_header(weights).get("codec") if weights is not None and weights.is_file() else None
+    file = weights or SHIPPED / f"{preset.name}.safetensors"
+    made_with = read_header(file).get("codec") if file.is_file() else None
     if made_with not in (None, codec.fingerprint):
-        raise BitpuppetError(f"{weights}: made with another image autoencoder than {place}; {CODEC_REMEDY}")
+        raise BitpuppetError(f"{file}: made with another image autoencoder than {place}; {CODEC_REMEDY}")
     return codec
 
 
