@@ -118,9 +118,9 @@ class CustomSource:
         scene = self.make_scene(pose, chosen, driver)
         if rng.random() < SHARE_LENT:
             scene = self._lend(scene, pose, chosen)
-        others = self._find_doubles(pose, chosen)
-        if others and rng.random() < SHARE_HYBRID:
-            double, known = others[int(rng.integers(len(others)))]
+        doubles = self._find_doubles(pose, chosen)
+        if doubles and rng.random() < SHARE_HYBRID:
+            double, known = doubles[int(rng.integers(len(doubles)))]
             other = self.make_scene(double, known, driver)
             if scene.lent is not None:
                 other = self._lend(other, double, known)
@@ -207,9 +207,10 @@ def join_scenes(upper: Scene, lower: Scene, rng: np.random.Generator) -> Scene:
     share, colours = rng.uniform(0.25, 0.75), draw_colour_map(rng)
 
     def join(one: Frames, other: Frames) -> Frames:
-        rows = one[..., 3].any(axis=-1)
+        rows = (one[..., 3] > 0).max(axis=-1)
         top, bottom = rows.argmax(axis=-1), rows.shape[-1] - rows[..., ::-1].argmax(axis=-1)
-        above = np.arange(rows.shape[-1]) < (top + share * (bottom - top))[..., None]
+        cut: NDArray[np.float64] = top + share * (bottom - top)
+        above: NDArray[np.bool_] = np.arange(rows.shape[-1]) < cut[..., None]
         return np.where(above[..., None, None], one, recolour(other, *colours))
 
     clips = [join(one, other) for one, other in zip(upper.clips, lower.clips, strict=True)]

@@ -75,7 +75,7 @@ def make_codec(preset: Preset) -> Codec:
     """
     if preset.codec == "latent":
         raise BitpuppetError(
-            f"preset {preset.name} works on the latents of an image autoencoder, and none is given; only "
-            f"`bitpuppet train {preset.name} --codec FOLDER` takes one so far"
+            f"preset {preset.name} works on the latents of an image autoencoder, and none is given; name its "
+            "folder with --codec, or by BITPUPPET_CODEC"
         )
     return PatchCodec(preset.patch)
