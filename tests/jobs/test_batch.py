@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from bitpuppet.data.bank import Bank
+from bitpuppet.data.character_set import Character, CharacterAnimation
 from bitpuppet.data.puppets import draw_clip, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.batch import retarget_together
@@ -47,6 +49,20 @@ def strips() -> list[Strip]:
 
 PLAIN = {"head": "values", "detail_frames": 0, "reference": False, "temporal_width": 0, "sampler": "euler"}
 WHOLE = {"head": "palette", "detail_frames": 3, "temporal_width": 16, "reference": True}
+
+
+def test_what_a_bank_lends_counts_together_as_alone(strips: list[Strip]) -> None:
+    plain = make_engine(replace(TINY, **WHOLE))  # type: ignore[arg-type]
+    puppet = make_puppet(3, size=48)  # the first strip's own character
+    animations = [CharacterAnimation(str(n), draw_clip(puppet, puppet.motions[n], 4), (100,) * 4) for n in (0, 1)]
+    bank = Bank([Character("known", tuple(animations))], 64, 9.0)
+    engine = Engine(plain.model, torch.device("cpu"), torch.float32, bank)
+    together = retarget_together(engine, strips, steps=2)
+    for strip, drawn in zip(strips, together, strict=True):
+        alone = engine.retarget(strip.content, strip.motion, seed=strip.seed, steps=2)
+        assert (np.abs(drawn.frames - alone.frames) > 0.5).mean() < 1e-3
+    without = plain.retarget(strips[0].content, strips[0].motion, seed=strips[0].seed, steps=2)
+    assert (np.abs(together[0].frames - without.frames) > 0.5).mean() > 0.01
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,9 @@ def join(one: Content, two: Content) -> Content:
     assert one.palette is not None and two.palette is not None
     palette = Palette(*(torch.cat(parts) for parts in zip(one.palette, two.palette, strict=True)))
     assert one.references is not None and two.references is not None
-    parts = (torch.cat(pair) for pair in zip(one.references, two.references, strict=True) if pair[0] is not None)
+    parts = (
+        torch.cat(pair) for pair in zip(one.references[:4], two.references[:4], strict=True) if pair[0] is not None
+    )
     return Content(torch.cat([one.tokens, two.tokens]), torch.cat([one.mask, two.mask]), palette, References(*parts))
 
 
