@@ -46,7 +46,7 @@ def go(trial: Trial, packages: Path) -> None:
     trial.click(1308, 258, "the tab Bitpuppet", 2.0)
     trial.click(1165, 186, "Set Up", 2.5)
     trial.shoot("set-up")
-    trial.write(527, 687, str(packages), "Local Packages")
+    trial.write(527, 710, str(packages), "Local Packages")
     trial.click(455, 507, "Install Backend", 1.5, lambda: bool(trial.look_up("installing")))
     trial.mark("begin the installation")
 
