@@ -32,7 +32,7 @@ from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_opt
 from bitpuppet.training.low_rank import add_low_rank, merge_low_rank
 from bitpuppet.training.motion_lessons import MotionLessons, choose_parameters
 from bitpuppet.training.recipe import Recipe
-from bitpuppet.training.tuned_model import ModelCard, digest_set, digest_weights, load_base, save_tuned
+from bitpuppet.training.tuned_model import ModelCard, digest_set, digest_weights, load_base, mix_states, save_tuned
 from bitpuppet.training.tuning_looks import Looks
 from bitpuppet.training.tuning_recipe import Estimate, Tuned, TuningProgress, TuningRecipe, measure_memory
 
@@ -99,7 +99,7 @@ class FineTuning:
         )
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._usage = self.model.quantizer.usage.clone()
+        self._begun = {name: value.clone() for name, value in self.model.state_dict().items()}
         self._lessons = MotionLessons(self.model)
         choose_parameters(self.model, motion=self.recipe.motion)
         if self.recipe.rank:
@@ -248,7 +248,7 @@ class FineTuning:
         self._write(self.model_file, lambda path: save_tuned(path, state, self.preset, card, self.source.bank))
 
     def averaged_state(self) -> dict[str, Tensor]:
-        """State of the model with the moving average of what learns, by the base's names."""
+        """State of the model as it is used: the base's, mixed with the moving average of what learns."""
         own = {name: value.detach().clone() for name, value in self._learning.items()}
         with torch.no_grad():
             for name, value in self._learning.items():
@@ -256,8 +256,8 @@ class FineTuning:
             state = {name: value.detach().clone() for name, value in merge_low_rank(self.model).items()}
             for name, value in self._learning.items():
                 value.copy_(own[name])
-        state["quantizer.usage"] = self._usage  # packed tokens carry a fingerprint of it
-        return state
+        state["quantizer.usage"] = self._begun["quantizer.usage"]  # packed tokens carry a fingerprint of it
+        return mix_states(self._begun, state, self.recipe.own)
 
     def averaged_model(self) -> BitrateControlledDiffusion:
         """The model as it would be saved now, for use."""
@@ -325,7 +325,7 @@ class FineTuning:
             self._compute(0, is_base, reading).backward()
             seconds += (time.monotonic() - began) / 2 if number else 0.0
         self.model.zero_grad()
-        self.model.quantizer.usage.copy_(self._usage)
+        self.model.quantizer.usage.copy_(self._begun["quantizer.usage"])
         return seconds
 
     def _look(self, progress: TuningProgress) -> TuningProgress:

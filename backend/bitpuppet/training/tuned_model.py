@@ -64,6 +64,24 @@ def load_base(
     return enlarge(model) if model.preset.canvas < min(LARGEST_CANVAS, largest) else model
 
 
+def mix_states(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between those that a run began with and those that it learnt.
+
+    Halfway a model knows the set nearly as well, and forgets much less ("Robust fine-tuning of zero-shot models",
+    Wortsman et al. 2022, arXiv 2109.01903). What reads motion is taken as it was learnt: another lesson holds it to
+    what it knew.
+
+    Args:
+        base: state of the model before.
+        tuned: after; the same names.
+        share: of the tuned weights, 0..1.
+    """
+    read = ("encoder.stem.", "quantizer.")
+    return {
+        name: value if name.startswith(read) else torch.lerp(base[name], value, share) for name, value in tuned.items()
+    }
+
+
 def save_tuned(path: Path, state: Mapping[str, Tensor], preset: Preset, card: ModelCard, bank: Bank) -> None:
     """Write a model file: bfloat16 safetensors with a bank in the header, under a temporary name first."""
     values = asdict(card) | {"date": datetime.now(UTC).isoformat(timespec="seconds")}
