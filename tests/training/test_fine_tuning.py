@@ -99,7 +99,7 @@ def test_art_beyond_the_canvas_is_learnt_on_a_larger_one(base: Path, tmp_path: P
     blot = np.zeros_like(grown[0].frames)
     blot[0, 3, 1::2] = (9, 9, 9, 255)  # one pixel wide, so that the art is not reduced to half its size
     grown[0] = replace(grown[0], frames=np.where(blot > 0, blot, grown[0].frames))
-    run = make_run(run_set(grown), tmp_path, base)
+    run = make_run(make_giant(grown), tmp_path, base)
     assert run.preset.canvas == 128
     tuned = run.run()
     model = load_model("tiny", tuned.model)
@@ -108,11 +108,11 @@ def test_art_beyond_the_canvas_is_learnt_on_a_larger_one(base: Path, tmp_path: P
     canvas[:, :90, :90] = grown[1].frames
     engine = Engine.load("tiny", tuned.model, "cpu")
     assert engine.retarget(canvas, canvas, steps=1).frames.shape == (3, 128, 128, 4)
-    again = FineTuning(run_set(grown), tmp_path / "more", QUICK, base="tiny", weights=tuned.model, device="cpu")
+    again = FineTuning(make_giant(grown), tmp_path / "more", QUICK, base="tiny", weights=tuned.model, device="cpu")
     assert again.preset.canvas == 128
 
 
-def run_set(animations: list[CharacterAnimation]) -> CharacterSet:
+def make_giant(animations: list[CharacterAnimation]) -> CharacterSet:
     return CharacterSet("giant", (Character("giant", tuple(animations)),))
 
 

@@ -112,7 +112,7 @@ class Denoiser(nn.Module):
         self.noise = nn.Sequential(nn.Linear(WAVES, width), nn.SiLU(), nn.Linear(width, width))
         self.motion = nn.Linear(preset.motion_width, width)
         self.patch = preset.patch
-        self.beside = preset.prediction == "clean"
+        self.differences = preset.prediction == "clean"  # what EDM's mixture would differ from is no frame
         self.reference = nn.Linear(preset.token_width, width) if preset.reference else None
         self.closeness = nn.Parameter(torch.tensor(0.1)) if preset.reference else None
         self.metric: nn.Linear | None = None
@@ -216,7 +216,7 @@ class Denoiser(nn.Module):
             numbers = memory.references.take_numbers(nearest, places, self.patch)
             return self.pointer(hidden, logits, nearest, numbers)  # type: ignore[no-any-return]
         values: Tensor = self.head(hidden)
-        return values if mixed is None or not self.beside else values + mixed
+        return values if mixed is None or not self.differences else values + mixed
 
     def compare(self, motion: Tensor, references: References) -> Tensor:
         """How well each content frame suits quantized motion (F, motion_width): logits (F, N).
@@ -252,12 +252,12 @@ class Denoiser(nn.Module):
         references = memory.references
         if references is None or references.lead is None or references.numbers is None or self.closeness is None:
             return None
-        lent = repeat(references.lead > 0, "b n -> (b t) n", t=len(motion) // len(references.lead))
-        led = repeat(references.lead, "b n -> (b t) n", t=len(motion) // len(references.lead))
-        apart = -self.compare(motion, references) + self.closeness * led
-        near = torch.where(lent, apart, torch.inf).min(dim=1)
+        frames = len(motion) // len(references.lead)
+        lead = repeat(references.lead, "b n -> (b t) n", t=frames)
+        apart = self.closeness * lead - self.compare(motion, references)
+        near = torch.where(lead > 0, apart, torch.inf).min(dim=1)
         numbers = rearrange(references.numbers, "b n (h p) (w q) -> b n (h w p q)", p=self.patch, q=self.patch)
-        clips = torch.arange(len(numbers), device=numbers.device).repeat_interleave(len(motion) // len(numbers))
+        clips = torch.arange(len(numbers), device=numbers.device).repeat_interleave(frames)
         return Lent(references.trust * torch.exp(-near.values), numbers[clips, near.indices].long())
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:

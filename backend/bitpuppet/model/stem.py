@@ -59,7 +59,7 @@ class Stem(nn.Module):
         return motion
 
     def see(self, frames: Tensor) -> Tensor:
-        """Frames (F, inputs, H, W) as the codec's tokens have them to cells (F, channels, H', W')."""
+        """Frames (F, inputs, H, W) in the codec's units to cells (F, channels, h, w), h = H / (patch * scale)."""
         cells: Tensor = self.layers(nn.functional.avg_pool2d(frames, self.scale) if self.scale > 1 else frames)
         return cells
 
