@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bitpuppet.data.mixture import Mixture, Share
+from bitpuppet.data.poses import UNNAMED
 from bitpuppet.data.rendered import RenderedSource, open_rendered
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import Clip
@@ -62,6 +64,39 @@ def test_another_character_drives_in_the_same_poses(folder: Path) -> None:
         assert int(scene.driver[..., 0].max()) not in colours | {190}  # nor the one that is held out
     batch = Mixture([Share(source, 1.0, 0.0)]).draw(0, 2, 3, 4)
     assert batch.target.shape == (2, 4, 64, 64, 4)
+
+
+def test_poses_are_named_after_the_sheets(folder: Path) -> None:
+    source = RenderedSource(folder, 64)
+    seen: dict[tuple[int, int], set[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
+    for seed in range(20):
+        scene = source.draw_scene(np.random.default_rng(seed), 0, 4)
+        assert scene.names is not None
+        for clip, names in zip(scene.clips, scene.names, strict=True):
+            block = clip[0, ..., 3] == 255
+            corner = int(block.any(axis=1).argmax()), int(block.any(axis=0).argmax())
+            seen.setdefault(corner, set()).add((tuple(names[:, 0]), tuple(names[:, 1])))
+    down, right = (0, 0, 0, 0), (2, 2, 2, 2)
+    walk, nod = (0, 2, 4, 6), (8, 10, 12, 14)
+    rows, columns = (sorted({corner[axis] for corner in seen}) for axis in (0, 1))
+    assert [[seen[row, column] for column in columns] for row in rows] == [
+        [{(down, walk)}, {(right, walk)}],
+        [{(down, nod)}, {(right, nod)}],
+    ]
+
+
+def test_turning_and_oblique_directions_have_no_name(folder: Path, tmp_path: Path) -> None:
+    plan = json.loads((folder / "rendered.json").read_text())
+    plan |= {"actions": ["nod", "turn"], "directions": ["front", "front-left"]}
+    (tmp_path / "rendered.json").write_text(json.dumps(plan))
+    for number in ("0000", "0001"):
+        shutil.copytree(folder / number, tmp_path / number)
+        (tmp_path / number / "walk.png").rename(tmp_path / number / "turn.png")
+    source = RenderedSource(tmp_path, 64)
+    scene = source.draw_scene(np.random.default_rng(0), 0, 4)
+    assert scene.names is not None
+    known = sorted(tuple(names[:, 0]) for names in scene.names)
+    assert known == [(UNNAMED,) * 4] * 3 + [(0,) * 4]
 
 
 def test_folders_that_cannot_be_used_are_told(folder: Path, tmp_path: Path) -> None:

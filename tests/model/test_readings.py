@@ -1,12 +1,18 @@
-"""Windows of time that readings are drawn in; what readings draw is in `test_bcd`."""
+"""Windows of time that readings are drawn in, and what is lent beside them; what readings draw is in `test_bcd`."""
 
 from __future__ import annotations
 
+from typing import cast
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from bitpuppet.model.readings import cut_windows
+from bitpuppet.model.denoiser import Denoiser, Lent, Memory
+from bitpuppet.model.preset import PRESETS
+from bitpuppet.model.readings import average_readings, cut_windows
 
 
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 12), st.integers(1, 3))
@@ -26,3 +32,37 @@ def test_windows_count_each_frame_once_and_see_its_neighbours(
             assert set(around) <= set(seen[:, 0].tolist())
         kept.append(part)
     assert torch.equal(torch.cat(kept, dim=1), numbers)
+
+
+class _Doubtful:
+    """Stands for a denoiser that gives colour 0 a chance of 0.6 and colour 1 the rest, in every reading alike."""
+
+    def __init__(self, trust: float) -> None:
+        self._trust = trust
+
+    def __call__(self, tokens: Tensor, level: Tensor, motion: Tensor, memory: Memory, *, passed: int) -> Tensor:
+        return torch.tensor([0.6, 0.4]).log().expand(*tokens.shape[:2], 2)
+
+    def weigh_reading(self, motion: Tensor, memory: Memory, passed: int) -> Tensor:
+        return torch.full((len(motion),), 0.5 if passed else 1.0)
+
+    def take_lent(self, motion: Tensor, memory: Memory) -> Lent:
+        return Lent(torch.full((len(motion),), self._trust), torch.ones(len(motion), 5, dtype=torch.long))
+
+    def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
+        return prediction.argmax(dim=-1, keepdim=True).float()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 8])
+@pytest.mark.parametrize(("trust", "chosen"), [(0.19, 0.0), (0.21, 1.0)])
+def test_what_is_lent_counts_the_same_in_any_number_of_steps(steps: int, trust: float, chosen: float) -> None:
+    drawn = average_readings(
+        cast(Denoiser, _Doubtful(trust)),
+        PRESETS["sprite64"],
+        cast(Memory, None),
+        torch.zeros(1, 3, 8),
+        torch.zeros(3, 5, 1),
+        cut_windows(3, 2, 1),
+        steps,
+    )
+    assert drawn.tolist() == torch.full((3, 5, 1), chosen).tolist()

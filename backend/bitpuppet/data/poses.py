@@ -20,6 +20,7 @@ _PUPPET_FRAMES = 8
 _LPC_FALL, _LPC_DIRECTIONS = 20, ("up", "left", "down", "right")
 _LPC_ANIMATIONS = _LPC_FALL // len(_LPC_DIRECTIONS) + 1
 _PUPPET_MOMENTS = len(ANIMATIONS) * _PUPPET_FRAMES
+_RENDERED_DIRECTIONS = {"front": "down", "left": "left", "right": "right", "back": "up"}
 MOMENTS = _PUPPET_MOMENTS + _LPC_ANIMATIONS * COLUMNS
 """Moments there are names for: those of the puppets' animations, then the cells of LPC's rows in one direction."""
 
@@ -41,6 +42,23 @@ def name_cells(cells: tuple[int, ...]) -> Names:
 def name_benchmark(motion: int) -> Names:
     """The frames of motion 0..8 of the Sprites benchmark, which are LPC's."""
     return name_cells(motion_cells(motion))
+
+
+def name_rendered(action: int, direction: str, frames: int) -> Names:
+    """The frames of a cycle that was rendered, see tools/render_characters.py.
+
+    The numbers are those of the other data too, since nothing is trained on both.
+
+    Args:
+        action: its number, 0 or more; those that there are no more numbers for have no name.
+        direction: what the program calls it; those between the four have no name.
+        frames: of the cycle, which has `_PUPPET_FRAMES` moments.
+    """
+    first = action * _PUPPET_FRAMES
+    facing = _RENDERED_DIRECTIONS.get(direction)
+    if facing is None or first + _PUPPET_FRAMES > MOMENTS:
+        return leave_unnamed(frames)
+    return _name(facing, first + np.arange(frames) * _PUPPET_FRAMES // frames)
 
 
 def leave_unnamed(frames: int) -> Names:

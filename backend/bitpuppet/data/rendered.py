@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitpuppet.data.mixture import Mixture, Scene, Share
+from bitpuppet.data.poses import Names, leave_unnamed, name_rendered
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import place_clip, read_clip
 from bitpuppet.sprites.images import read_bytes
@@ -21,6 +22,8 @@ Frames = NDArray[np.uint8]
 PLAN, CHARACTER = "rendered.json", "character.json"
 HELD_OUT_EVERY = 10
 """One character in so many, by its number, is for tests alone."""
+_TURN = "turn"
+"""The action that shows all directions: seen from another one it is the same pictures at other moments."""
 _MAX_JSON = 1 << 20
 _NAME = re.compile(r"[a-z][a-z-]{0,30}")
 
@@ -118,7 +121,15 @@ class RenderedSource:
         """See `Source`."""
         character, driver = (self.characters[int(i)] for i in rng.choice(len(self.characters), size=2, replace=False))
         motions = rng.permutation(len(self.folder.motions))[:clips]
-        return Scene([self._clip(character, int(motion)) for motion in motions], self._clip(driver, int(motions[0])))
+        shown = [self._clip(character, int(motion)) for motion in motions]
+        names = [self._name(int(motion), len(clip)) for motion, clip in zip(motions, shown, strict=True)]
+        return Scene(shown, self._clip(driver, int(motions[0])), names=names)
+
+    def _name(self, motion: int, frames: int) -> Names:
+        action, direction = self.folder.motions[motion]
+        if action == _TURN:
+            return leave_unnamed(frames)
+        return name_rendered(self.folder.actions.index(action), direction, frames)
 
     def _clip(self, character: str, motion: int) -> Frames:
         key = character, motion

@@ -61,8 +61,8 @@ def average_readings(
     """Draw clean tokens as the mean of what the palette head says at sigma_max in each reading.
 
     The first reading is beside the two nearest references, the next beside the next two. A reading weighs less the
-    farther its references are; where they run out, further steps change nothing. What a bank lends for the very pose is
-    one more reading, of the weight that its trust is.
+    farther its references are; where they run out, further steps change nothing. What a bank lends for the very pose
+    stands beside their mean, with the weight that its trust is: however many steps there are, it counts the same.
 
     Args:
         denoiser: with a palette head and references.
@@ -84,7 +84,7 @@ def average_readings(
     drawn = torch.full_like(parts[0], EMPTY)
     for number, window in enumerate(windows):
         tokens, level, motion = window.see(*parts)
-        chances = torch.zeros((), device=noise.device)
+        chances = total = torch.zeros((), device=noise.device)
         lent = denoiser.take_lent(motion, memory)
         for reading in range(steps):
             passed = reading * NEAREST
@@ -92,10 +92,12 @@ def average_readings(
             if reading == 0 or bool(weights.any()):
                 said = denoiser(tokens, level, motion, memory, passed=passed)
                 chances = chances + weights[:, None, None] * torch.softmax(said.float(), dim=-1)
-            if reading == 0 and lent is not None:
-                worth = repeat(lent.worth, "f -> f s 1", s=chances.shape[1])
-                chances = chances.scatter_add(-1, lent.numbers[..., None], worth)
-            clean = denoiser.read_out(chances.log(), memory)
+                total = total + weights
+            mean = chances / total[:, None, None]
+            if lent is not None:
+                worth = repeat(lent.worth, "f -> f s 1", s=mean.shape[1])
+                mean = mean.scatter_add(-1, lent.numbers[..., None], worth)
+            clean = denoiser.read_out(mean.log(), memory)
             drawn[:, window.start : window.stop] = window.keep(clean, clips).to(drawn.dtype)
             done = number * steps + reading + 1
             if callback is not None and done % len(windows) == 0:
