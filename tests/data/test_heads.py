@@ -60,6 +60,21 @@ def test_content_and_target_are_of_different_halves() -> None:
     assert moved == {1.0, -1.0}  # as they are, and recoloured
 
 
+def test_content_may_be_from_another_clip_of_the_same_person() -> None:
+    def mark(source: Path, settings: str, read: ReadFrames) -> NDArray[np.float16]:
+        return np.full((40, 1, 1), [clip.path for clip in CLIPS].index(source), dtype=np.float16)
+
+    source = HeadSource((*CLIPS[:2], *CLIPS[20:23]), 8, convert=mark, share_other=0.5)
+    batch = source.draw(0, 2000, 3, 1)
+    content, target = batch.content[:, :, 0, 0], batch.target[:, 0, 0, 0]
+    assert (content == content[:, :1]).all()  # one clip
+    people = [CLIPS[int(number)].person for number in target]
+    assert people == [CLIPS[int(number)].person for number in content[:, 0]]
+    same = content[:, 0] == target
+    assert same[target == 22].all()  # Cleo's only clip
+    assert 0.45 < same[target != 22].mean() < 0.55
+
+
 def test_stretches_follow_one_another() -> None:
     source = HeadSource(CLIPS[20:21], 8, convert=Numbered(16))
     for step in range(10):

@@ -35,6 +35,12 @@ LEAST_FRAMES = 8
 SHARE_RECOLOURED = 0.5
 """Pairs whose motion is read from recoloured frames, so that it does not say what colour anything has."""
 
+SHARE_OTHER_CLIP = 0.5
+"""Pairs whose content is from another clip of the person, where frames are learnt: so it will be when it is used.
+
+Inside of a clip the camera and the shirt are the same, and a frame that is given tells where the head is.
+"""
+
 
 @dataclass(frozen=True)
 class HeadClip:
@@ -140,14 +146,29 @@ def split_heads(clips: tuple[HeadClip, ...], unknown: tuple[str, ...] = UNKNOWN_
 class HeadSource:
     """Batches of pairs: content from one half of a clip; motion from the other half, which must come out (paper).
 
+    A share of the content may be from another clip of the same person instead, as large a part of it.
+
     Everybody is drawn equally often whatever the number of clips, within a factor: by the square root of it. Every draw
     is a function of the seed and the step, so a run that is resumed sees what it would have seen.
     """
 
     def __init__(
-        self, clips: tuple[HeadClip, ...], canvas: int, *, seed: int = 0, convert: Convert = keep_frames
+        self,
+        clips: tuple[HeadClip, ...],
+        canvas: int,
+        *,
+        seed: int = 0,
+        convert: Convert = keep_frames,
+        share_other: float = 0.0,
     ) -> None:
-        """Draw from clips, at a canvas of so many pixels; `convert` makes of their frames what batches hold.
+        """Draw from clips.
+
+        Args:
+            clips: whose.
+            canvas: its side in pixels.
+            seed: of all draws.
+            convert: makes of their frames what batches hold.
+            share_other: pairs, 0..1, whose content is from another clip of the person, if there is one.
 
         Raises:
             BitpuppetError: there are no clips.
@@ -156,6 +177,7 @@ class HeadSource:
             raise BitpuppetError("training has no clips; add videos to --data")
         self.clips, self.canvas, self.seed = clips, canvas, seed
         self._convert, self._kept = convert, Kept()
+        self._share_other = share_other
         self._people = {clip.person: [n for n, c in enumerate(clips) if c.person == clip.person] for clip in clips}
         weights = np.sqrt([len(own) for own in self._people.values()])
         self._chances = weights / weights.sum()
@@ -180,12 +202,17 @@ class HeadSource:
         contents, targets, drives, shown = [], [], [], []
         people = list(self._people.values())
         for _ in range(pairs):
-            number = int(rng.choice(people[int(rng.choice(len(people), p=self._chances))]))
+            own = people[int(rng.choice(len(people), p=self._chances))]
+            number = int(rng.choice(own))
             frames = self._read(number, 0)
-            halves = np.array_split(np.arange(len(frames)), 2)
             first = int(rng.integers(2))
-            taken = _draw_frames(rng, halves[1 - first], target_frames, in_order)
-            contents.append(frames[_draw_frames(rng, halves[first], content_frames, False)])
+            taken = _draw_frames(rng, _halve(frames)[1 - first], target_frames, in_order)
+            others = [other for other in own if other != number]
+            if others and self._share_other and rng.random() < self._share_other:
+                given = self._read(int(rng.choice(others)), 0)
+            else:
+                given = frames
+            contents.append(given[_draw_frames(rng, _halve(given)[first], content_frames, False)])
             shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
             targets.append(frames[taken])
             drives.append(self._read(number, int(rng.random() < SHARE_RECOLOURED))[taken])
@@ -203,6 +230,11 @@ class HeadSource:
 
         settings = f"head {self.canvas} {clip.face} {ROOM} {look}"
         return self._kept.find((number, look), lambda: clip.cut(self._convert(clip.path, settings, read)))
+
+
+def _halve(frames: Stretch) -> list[NDArray[np.int64]]:
+    """The numbers of its frames, in two parts."""
+    return np.array_split(np.arange(len(frames)), 2)
 
 
 def _draw_frames(rng: np.random.Generator, pool: NDArray[np.int64], count: int, in_order: bool) -> NDArray[np.int64]:
