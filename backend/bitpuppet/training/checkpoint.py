@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,21 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from bitpuppet.errors import BitpuppetError
+
+
+def write_safely(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` write a file atomically, and tell where it cannot.
+
+    Raises:
+        BitpuppetError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        write(path)
+    except (OSError, SafetensorError) as error:
+        path.with_name(f".{path.name}.partial").unlink(missing_ok=True)
+        raise BitpuppetError(
+            f"{path} cannot be written ({error}); what was there before is kept: make room and add --resume"
+        ) from error
 
 
 @dataclass(frozen=True)

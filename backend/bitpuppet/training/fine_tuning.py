@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.optim import AdamW
 
@@ -28,11 +27,12 @@ from bitpuppet.model.device import autocast, pick_device
 from bitpuppet.model.quantizer import FINAL_SHARPNESS
 from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.borrowing import BorrowingDriving
-from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_optimizer, restore_optimizer
+from bitpuppet.training.checkpoint import Checkpoint, MovingAverage, collect_optimizer, restore_optimizer, write_safely
 from bitpuppet.training.low_rank import add_low_rank, merge_low_rank
 from bitpuppet.training.motion_lessons import MotionLessons, choose_parameters
 from bitpuppet.training.recipe import Recipe
 from bitpuppet.training.tuned_model import ModelCard, digest_set, digest_weights, load_base, mix_states, save_tuned
+from bitpuppet.training.tuning_clock import DRAWING, READING, Stage, TuningClock
 from bitpuppet.training.tuning_looks import Looks
 from bitpuppet.training.tuning_recipe import Estimate, Tuned, TuningProgress, TuningRecipe, measure_memory
 
@@ -113,7 +113,7 @@ class FineTuning:
         self._average = MovingAverage(self._learning, self.recipe.ema)
         self.step, self.steps, self.seconds = 0, self.recipe.steps or 0, 0.0
         self.figures, self._losses = dict[str, float](), dict[str, float]()
-        self._drawing_seconds, self._drawing_steps = 0.0, 0
+        self._clock = TuningClock()
 
     @property
     def checkpoint_file(self) -> Path:
@@ -128,12 +128,11 @@ class FineTuning:
 
     def estimate(self) -> Estimate:
         """Measure a few steps, which change nothing, and say what the run will take. It also fixes its length."""
-        every, reading = self.recipe.base_every, self.recipe.share_reading if self.recipe.motion else 0.0
-        per_step = 0.0
-        for is_base, share in ((False, 1 - 1 / every if every else 1.0), (True, 1 / every if every else 0.0)):
-            for is_reading, part in ((False, 1 - reading), (True, reading)):
-                if share * part:
-                    per_step += share * part * self._time_step(is_base, is_reading)
+        share = self.recipe.share_reading if self.recipe.motion else 0.0
+        expected = {
+            stage: self._time_steps(stage) if part else 0.0 for stage, part in ((READING, share), (DRAWING, 1 - share))
+        }
+        per_step = share * expected[READING] + (1 - share) * expected[DRAWING]
         began = time.monotonic()
         figure, _ = self._measure()
         self.figures |= {"looked": 1.0} | ({} if figure is None else {"before": figure})
@@ -144,6 +143,8 @@ class FineTuning:
         self.figures["looks"], looks = count, count * look
         if not self.steps:
             self.steps = max(1, int((60 * self.recipe.minutes - looks) / per_step))
+        expected[DRAWING] += looks / max(1, self.steps - self._count_reading())
+        self._clock.expected = expected
         memory = measure_memory(self.device)
         values = sum(value.numel() for value in self.model.state_dict().values())
         learning = sum(value.numel() for value in self._learning.values())
@@ -200,7 +201,8 @@ class FineTuning:
                     progress = self._look(progress)
                 took = time.monotonic() - began
                 self.seconds += took
-                self._fit_length(took)
+                self._clock.note(self._stage_of(self.step - 1), took)
+                self._fit_length()
                 self._report(progress, on_progress)
                 if self.figures.get("stale", 0) >= self.recipe.patience:
                     ended = "early"
@@ -235,7 +237,7 @@ class FineTuning:
         }
         states = (collect_optimizer(self._optimizer),)
         checkpoint = Checkpoint(self.step, self.model.state_dict(), self._average.values, states, settings)
-        self._write(self.checkpoint_file, checkpoint.write)
+        write_safely(self.checkpoint_file, checkpoint.write)
 
     def export(self) -> None:
         """Write the model file, unless a look before found a better one, which is there already."""
@@ -245,7 +247,7 @@ class FineTuning:
         figures = {name: round(self.figures[name], 4) for name in _TOLD if name in self.figures}
         card = replace(self.card, steps=self.step, seconds=round(self.seconds), figures=figures)
         state = self.averaged_state()
-        self._write(self.model_file, lambda path: save_tuned(path, state, self.preset, card, self.source.bank))
+        write_safely(self.model_file, lambda path: save_tuned(path, state, self.preset, card, self.source.bank))
 
     def averaged_state(self) -> dict[str, Tensor]:
         """State of the model as it is used: the base's, mixed with the moving average of what learns."""
@@ -311,19 +313,28 @@ class FineTuning:
         return bool(self.recipe.base_every) and step % self.recipe.base_every == self.recipe.base_every - 1
 
     def _is_reading(self, step: int) -> bool:
-        return self.recipe.motion and step < self.recipe.share_reading * self.steps
+        return step < self._count_reading()
+
+    def _count_reading(self) -> int:
+        """Steps in which the reader alone learns, the first ones."""
+        return math.ceil(self.recipe.share_reading * self.steps) if self.recipe.motion else 0
+
+    def _stage_of(self, step: int) -> Stage:
+        return READING if self._is_reading(step) else DRAWING
 
     def _recipe_of_set(self, steps: int) -> Recipe:
         most, union = self._occupied
         return self.recipe.for_set(steps, most, min(self.preset.tokens, math.ceil(_MARGIN * union) + 1))
 
-    def _time_step(self, is_base: bool, reading: bool) -> float:
-        """Seconds of a step's batch, forward and backward; the first try warms up, also what the bank remembers."""
-        seconds = 0.0
-        for number in range(3):
-            began = time.monotonic()
-            self._compute(0, is_base, reading).backward()
-            seconds += (time.monotonic() - began) / 2 if number else 0.0
+    def _time_steps(self, stage: Stage) -> float:
+        """Seconds of a step of a stage, forward and backward, on the average over the set and base data."""
+        every, seconds = self.recipe.base_every, 0.0
+        for is_base, share in ((False, 1 - 1 / every if every else 1.0), (True, 1 / every if every else 0.0)):
+            for number in range(3 if share else 0):
+                began = time.monotonic()
+                self._compute(0, is_base, stage == READING).backward()
+                if number:  # the first one warms up, also what the bank remembers
+                    seconds += share * (time.monotonic() - began) / 2
         self.model.zero_grad()
         self.model.quantizer.usage.copy_(self._begun["quantizer.usage"])
         return seconds
@@ -349,27 +360,24 @@ class FineTuning:
         batch = self._base.draw(0, 4 * recipe.pairs, recipe.content_frames, recipe.target_frames, in_order=True)
         return self._lessons.count_kept(TensorBatch.from_arrays(batch, self.device))
 
-    def _fit_length(self, took: float) -> None:
+    def _fit_length(self) -> None:
         """Measure anew after three quarters, where minutes give the length: other programs may have come or gone."""
-        if self._is_reading(self.step - 1):
-            return
-        self._drawing_seconds, self._drawing_steps = self._drawing_seconds + took, self._drawing_steps + 1
-        if self.recipe.steps is None and self.step == 3 * self.steps // 4 and self._drawing_steps > self.step // 10:
-            left = (60 * self.recipe.minutes - self.seconds) * self._drawing_steps / self._drawing_seconds
-            most = self.step / max(self.recipe.share_reading, 0.3)  # more would make this step one of reading
-            self.steps = int(min(self.step + max(1.0, left), most))
+        if self.recipe.steps is None and self.step == 3 * self.steps // 4 and not self._is_reading(self.step - 1):
+            left = 60 * self.recipe.minutes - self.seconds
+            self.steps = self._clock.fit_length(self.step, self.steps, left, self.recipe.share_reading)
 
     def _describe(self) -> TuningProgress:
-        left = self.seconds / max(self.step, 1) * (self.steps - self.step)
-        reading = self._is_reading(self.step - 1)
+        reading = max(0, self._count_reading() - self.step)
+        left = self._clock.measure_left({READING: reading, DRAWING: self.steps - self.step - reading})
+        stage = self._stage_of(self.step - 1)
         return TuningProgress(
             self.step,
             self.steps,
-            "reading" if reading else "drawing",
+            stage,
             round(self.seconds, 2),
             round(left, 1),
-            self._losses.get("reading" if reading else "set"),
-            self._losses.get("reading base" if reading else "base"),
+            self._losses.get("reading" if stage == READING else "set"),
+            self._losses.get("reading base" if stage == READING else "base"),
             best=self.figures.get("best"),
         )
 
@@ -389,12 +397,3 @@ class FineTuning:
                 return True
             time.sleep(_POLL_SECONDS)
         return False
-
-    def _write(self, path: Path, write: Callable[[Path], None]) -> None:
-        try:
-            write(path)
-        except (OSError, SafetensorError) as error:
-            path.with_name(f".{path.name}.partial").unlink(missing_ok=True)
-            raise BitpuppetError(
-                f"{path} cannot be written ({error}); what was there before is kept: make room and add --resume"
-            ) from error
