@@ -45,7 +45,9 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Of weights, data and noise.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
-    start_from: Annotated[Path | None, typer.Option(help="A weights file to begin with, instead of chance.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Weights to begin with; of another preset as far as they fit.")
+    ] = None,
     temporal: Annotated[
         bool, typer.Option("--temporal", help="The second stage, with temporal layers; begin it with --start-from.")
     ] = False,

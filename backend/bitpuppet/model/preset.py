@@ -258,7 +258,7 @@ PRESETS: Mapping[str, Preset] = {
         sampler="euler",
         content_frames=16,
     ),
-    "render64": Preset(name="render64", width=192, head="values", sampler="euler"),
+    "render64": Preset(name="render64", encoder_blocks=1, denoiser_blocks=4, head="values", sampler="euler"),
     "tiny": Preset(
         name="tiny",
         canvas=64,
@@ -281,8 +281,9 @@ layers, clips of 50 frames. It has no weights, since training it takes GPUs (doc
 open is ours: 256 pixels, K = 32 content queries, motion of 512 values, and a temporal layer after every spatial block
 that sees the whole half of a clip. `heads` is for talking heads on a small autoencoder's latents, of a size that two
 CPU cores train in hours: patches of 2x2 cells of 32 channels, the content frames' own tokens and the nearest of them as
-in `sprite64`, and 40 bits a frame, 1 kbit/s. `render64` is `sprite64`, narrower and with values instead of a palette,
-for soft edges and shaded colours. Neither has weights yet. `tiny` has none either: tests train it for a few steps."""
+in `sprite64`, and 40 bits a frame, 1 kbit/s. `render64` is `sprite64` with fewer blocks, which can begin with
+some of those, and with values instead of a palette, for soft edges and shaded colours. Neither has weights yet. `tiny`
+has none either: tests train it for a few steps."""
 
 
 def find_preset(name: str) -> Preset:

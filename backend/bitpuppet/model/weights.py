@@ -54,19 +54,7 @@ def load_model(
     if not source.is_file():
         remedy = "name a weights file with --weights" if path is None else "correct the path"
         raise BitpuppetError(f"{source}: there are no weights for preset {preset.name} here; {remedy}")
-    try:
-        with safe_open(source, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        settings = json.loads(metadata["preset"])
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise BitpuppetError(
-            f"{source}: not a readable weights file of bitpuppet ({error}); install bitpuppet or copy it again"
-        ) from error
-    try:
-        stored = Preset.from_metadata(settings)
-    except (BitpuppetError, TypeError) as error:
-        raise BitpuppetError(f"{source}: not a readable weights file of this version ({error})") from error
+    stored, state = read_weights(source)
     if stored.name != preset.name:
         raise BitpuppetError(f"{source}: weights of preset {stored.name}, not of {preset.name}; name another file")
     model = BitrateControlledDiffusion(stored, codec)
@@ -78,6 +66,27 @@ def load_model(
         )
     model.load_state_dict({name: value.float() for name, value in state.items()})
     return model.eval().requires_grad_(False).to(device or torch.device("cpu"))
+
+
+def read_weights(path: Path) -> tuple[Preset, dict[str, Tensor]]:
+    """The preset that a weights file is of, and its tensors as they are stored.
+
+    Raises:
+        BitpuppetError: the file is missing, damaged, or of a version that is not known.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        settings = json.loads(metadata["preset"])
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise BitpuppetError(
+            f"{path}: not a readable weights file of bitpuppet ({error}); install bitpuppet or copy it again"
+        ) from error
+    try:
+        return Preset.from_metadata(settings), state
+    except (BitpuppetError, TypeError) as error:
+        raise BitpuppetError(f"{path}: not a readable weights file of this version ({error})") from error
 
 
 def find_misfits(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:

@@ -21,7 +21,7 @@ from bitpuppet.model.codec import Codec
 from bitpuppet.model.device import pick_device, pick_dtype
 from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.weights import find_misfits, load_model
+from bitpuppet.model.weights import find_misfits, read_weights
 from bitpuppet.training.agreement import MotionAgreement
 from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.checkpoint import (
@@ -32,6 +32,7 @@ from bitpuppet.training.checkpoint import (
     split_parameters,
 )
 from bitpuppet.training.differences import MotionDifferences
+from bitpuppet.training.inheritance import inherit
 from bitpuppet.training.muon import Muon
 from bitpuppet.training.objective import CrossDriving
 from bitpuppet.training.recipe import Recipe
@@ -141,16 +142,18 @@ class Trainer:
         self._is_new = False
 
     def start_from(self, weights: Path) -> None:
-        """Begin a new run at the weights in a file instead of at random ones.
+        """Begin a new run at the weights in a file instead of at random ones; of another preset as far as they fit.
 
         Raises:
-            BitpuppetError: the file cannot be used, or has other sizes.
+            BitpuppetError: the file cannot be used, has other sizes, or of another preset hardly anything fits.
         """
-        loaded = load_model(self.preset.name, weights, codec=self.model.codec)
-        misfits = find_misfits(self.model.state_dict(), loaded.state_dict())
-        if misfits:
+        stored, state = read_weights(weights)
+        if stored.name != self.preset.name:
+            inherit(self.model, state)
+        elif misfits := find_misfits(self.model.state_dict(), state):
             raise BitpuppetError(f"{weights}: made with other sizes ({misfits[0]}); start from other weights")
-        self.model.load_state_dict(loaded.state_dict())
+        else:
+            self.model.load_state_dict({name: value.float() for name, value in state.items()})
         self.average = MovingAverage(dict(self.model.named_parameters()), self.recipe.ema)
         self._is_new = False
 
