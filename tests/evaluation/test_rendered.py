@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from bitpuppet.data.rendered import open_rendered
 from bitpuppet.errors import BitpuppetError
@@ -15,6 +16,7 @@ from bitpuppet.evaluation import rendered
 from bitpuppet.evaluation.comparison import SoftCounts
 from bitpuppet.evaluation.judge import Judge, JudgeNetwork
 from bitpuppet.evaluation.rendered import (
+    SHOWN,
     RenderedStrips,
     RenderedSwaps,
     evaluate_rendered,
@@ -97,9 +99,12 @@ class SilhouetteJudge(Judge):
         return {"motion": np.stack([np.eye(4)[known.get(strip[..., 3].tobytes(), 0)] for strip in strips])}
 
 
-def test_true_targets_are_told_from_base_lines(root: Path) -> None:
+def test_true_targets_are_told_from_base_lines(root: Path, tmp_path: Path) -> None:
     sets, judge = [RenderedSwaps(open_rendered(root), 8)], SilhouetteJudge(root)
-    right = evaluate_rendered(StubEngine(sets, lambda swap: swap.target), root, pairs=8, judge=judge)
+    true = StubEngine(sets, lambda swap: swap.target)
+    right = evaluate_rendered(true, root, pairs=8, judge=judge, pictures=tmp_path)
+    with Image.open(tmp_path / "render.png") as sheet:
+        assert sheet.width > 8 * 64 and sheet.height > SHOWN * 4 * 64
     model, still, driving = (right.columns[name] for name in ("model", "still frame", "driving clip"))
     assert model["psnr"] == 100 and model["soft_iou"] == pytest.approx(1)
     assert still["soft_iou"] < 0.9 and driving["soft_iou"] == pytest.approx(1) and driving["psnr"] < 60

@@ -30,8 +30,7 @@ def heads(
     from bitpuppet.data.folder import require_data
     from bitpuppet.data.heads import list_heads, split_heads
 
-    if pictures is not None and not pictures.is_dir():
-        raise BitpuppetError(f"--pictures {pictures} is no folder; make it, or name another one")
+    _check_pictures(pictures)
     folder = data or require_data("eval heads", "heads") / "heads"
     split = split_heads(list_heads(folder))
     from bitpuppet.evaluation.faces import BundledMeter
@@ -60,6 +59,7 @@ def render(
     preset: options.Preset = "render64",
     weights: options.Weights = None,
     device: options.Device = None,
+    pictures: Annotated[Path | None, typer.Option(help="An existing folder for a contact sheet.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Retarget rendered characters that training never showed, and compare with what Blender rendered.
@@ -68,6 +68,7 @@ def render(
     """
     if data is None:
         raise BitpuppetError("eval render needs rendered characters; name their folder with --data")
+    _check_pictures(pictures)
     from bitpuppet.evaluation.swaps import check_content_frames
 
     check_content_frames(content_frames)
@@ -76,9 +77,21 @@ def render(
 
     with options.show_measuring() as watch:
         found = evaluate_rendered(
-            engine, data, pairs=pairs, seed=seed, steps=steps, content_frames=content_frames, watch=watch
+            engine,
+            data,
+            pairs=pairs,
+            seed=seed,
+            steps=steps,
+            content_frames=content_frames,
+            pictures=pictures,
+            watch=watch,
         )
     _print([found], as_json)
+
+
+def _check_pictures(folder: Path | None) -> None:
+    if folder is not None and not folder.is_dir():
+        raise BitpuppetError(f"--pictures {folder} is no folder; make it, or name another one")
 
 
 def _print(found: list[Comparison], as_json: bool) -> None:

@@ -20,11 +20,13 @@ from bitpuppet.evaluation.judge import SIDE, Judge, Watch, train_judge
 from bitpuppet.evaluation.judge_cache import find_judge, read_judge, write_judge
 from bitpuppet.evaluation.retargeting import Retargeter
 from bitpuppet.evaluation.swaps import Swap, check_pairs
-from bitpuppet.sprites import place_clip
+from bitpuppet.sprites import place_clip, write_contact_sheet
 
 Frames = NDArray[np.uint8]
 STEPS = 900
-"""Of the judge's training: there are five times as many motions as in the benchmark."""
+"""Of the judge's training: there are three times as many motions as in the benchmark."""
+SHOWN = 6
+"""Pairs on a contact sheet."""
 
 
 def read_strip(folder: RenderedFolder, character: str, motion: int) -> Frames:
@@ -110,12 +112,14 @@ def evaluate_rendered(
     steps: int | None = None,
     content_frames: int = 8,
     judge: Judge | None = None,
+    pictures: Path | None = None,
     watch: Watch | None = None,
 ) -> Comparison:
     """Retarget pairs of held-out characters and compare with what Blender rendered.
 
     Base lines: the first content frame, held still, and the driving clip itself. Nothing is done to what the model
-    draws: there is no palette, and edges are soft. Without a `judge`, the folder's own is opened.
+    draws: there is no palette, and edges are soft. Without a `judge`, the folder's own is opened. Into the folder
+    `pictures` goes a contact sheet of the first pairs.
 
     Raises:
         BitpuppetError: the folder or a setting cannot be used, or the model has another canvas.
@@ -136,6 +140,7 @@ def evaluate_rendered(
     counts = {name: SoftCounts() for name in looks}
     right: dict[str, list[bool]] = {name: [] for name in looks}
     tokens, coded, seconds = [], [], []
+    shown: list[tuple[str, Frames]] = []
     for number in range(len(swaps)):
         swap = swaps.draw(number)
         started = time.perf_counter()
@@ -147,10 +152,15 @@ def evaluate_rendered(
             frames = look(swap, picture)
             counts[name].add(frames, swap.target)
             right[name].append(int(judge.classify(frames[None])["motion"].argmax()) == swap.classes[0])
+        if number < SHOWN:
+            kinds = {"given": swap.content, "driver": swap.motion, "drawn": picture, "true": swap.target}
+            shown += [(f"{swap.name}: {what}", frames) for what, frames in kinds.items()]
         tokens.append(drawn.tokens)
         coded.append(drawn.bits_per_frame)
         if watch is not None:
             watch("retargeting", number + 1, len(swaps))
+    if pictures is not None:
+        write_contact_sheet(shown, pictures / "render.png", scale=2)
     columns = {name: {"motion": float(np.mean(right[name])), **counts[name].to_figures()} for name in looks}
     columns["true frames"] = dict(judge.accuracy)
     settings: dict[str, str | int] = {
