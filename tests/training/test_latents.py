@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,15 @@ def test_a_clip_is_encoded_once(clip: Path, tmp_path: Path) -> None:
     assert np.array_equal(first, read.frames.reshape(300, 2, 8))
     again = LatentCache(FakeCodec(factor=9), place)(clip, "64", read)  # type: ignore[arg-type]
     assert read.asked == 1 and np.array_equal(again, first)
+
+
+def test_a_clip_that_was_moved_is_the_same(clip: Path, tmp_path: Path) -> None:
+    read, cache = Reader(2), LatentCache(FakeCodec(), tmp_path / "latents")  # type: ignore[arg-type]
+    cache(clip, "64", read)
+    moved = clip.rename(tmp_path / "other.mp4")
+    os.utime(moved, (1, 1))
+    cache(moved, "64", read)
+    assert read.asked == 1
 
 
 def test_what_is_different_is_encoded_again(clip: Path, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Latents of a training set, computed once and kept on disk.
 
 An autoencoder costs more than a small model does: 0.06 CPU seconds a frame of 128 pixels for a tiny one, nine tenths of
-a step for one of Stable Diffusion's size. A file is named by the codec's fingerprint and by the clip that it is of, so
-that another codec, another clip or other settings make other files.
+a step for one of Stable Diffusion's size. A file is named by the codec's fingerprint and by what is in the clip that it
+is of, so that another codec, another clip or other settings make other files, and a clip that was moved does not.
 """
 
 from __future__ import annotations
@@ -69,10 +69,12 @@ class LatentCache:
         return np.concatenate(parts)
 
     def _name(self, source: Path, settings: str) -> str:
-        files = sorted(source.iterdir()) if source.is_dir() else [source]
-        marks = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-        text = "\n".join((self.codec.fingerprint, str(source.resolve()), settings, *marks))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        files = sorted(file for file in source.iterdir() if file.is_file()) if source.is_dir() else [source]
+        digest = hashlib.sha256(f"{self.codec.fingerprint}\n{settings}".encode())
+        for path in files:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:32]
 
     def _write(self, path: Path, tokens: NDArray[np.float16]) -> None:
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
