@@ -9,7 +9,7 @@ from ..preferences import get_preferences
 from ..sets import UNKNOWN_PROGRAM, suggest_name
 from ..state import current
 from ..training import delete_model, describe_facts, get_training, look, rename_model, start, steer
-from .base import INNER, PLAIN, Guarded
+from .base import INNER, PLAIN, Guarded, poll_backend
 
 NAME = "Name of the model"
 
@@ -50,14 +50,14 @@ class SetAdd(Guarded, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        """Whether the backend's program is known, and no set is being added."""
+        """Whether the backend's program is known and not being installed, and no set is being added."""
         if get_preferences().mode == "ENDPOINT":
             cls.poll_message_set(UNKNOWN_PROGRAM)
             return False
         if additions.find_addition() is not None:
             cls.poll_message_set("A set is being added; wait until it is there")
             return False
-        return True
+        return poll_backend(cls)
 
     def invoke(self, context, event):
         """Choose the folder."""
@@ -108,14 +108,14 @@ class TrainStart(Guarded, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        """Whether none is under way, and a set is named."""
+        """Whether none is under way, a set is named, and the backend is not being installed."""
         if get_training().is_open:
             cls.poll_message_set("A training is under way; there is one at a time")
             return False
         if not context.scene.bitpuppet.train.characters:
             cls.poll_message_set("Choose a character set first")
             return False
-        return True
+        return poll_backend(cls)
 
     def act(self, context):
         """Begin."""

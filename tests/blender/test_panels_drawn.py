@@ -60,7 +60,8 @@ def test_no_job_is_started_while_the_backend_is_being_installed(stage: Stage) ->
     stage.choose()
     stage.data.batch_sources.add()
     stage.data.batch_motions.add()
-    names = ("retarget", "extend", "close_loop", "batch_run")
+    stage.data.train.characters = "ninjas"
+    names = ("retarget", "extend", "close_loop", "batch_run", "train_start", "set_add")
     operators = [getattr(bpy.ops.bitpuppet, name) for name in names]
     assert all(operator.poll() for operator in operators)
     list_states(stage)["installing"](stage)
