@@ -1,9 +1,11 @@
-"""Stand-ins: an engine that knows the answers, and a judge that recognises true strips."""
+"""Stand-ins: an engine that knows the answers, a judge that recognises true strips, rendered characters."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,11 @@ from bitpuppet.evaluation.judge import HEADS, Judge, JudgeNetwork
 from bitpuppet.evaluation.swaps import Swap, SwapSet
 from bitpuppet.jobs.engine import Retargeted
 from bitpuppet.model.preset import Preset
+from bitpuppet.sprites import Clip
+from bitpuppet.sprites.writer import write_sheet
 
 Frames = NDArray[np.uint8]
+_ACTIONS, _DIRECTIONS = ("walk", "nod"), ("front", "right")
 Answer = Callable[[Swap], NDArray[np.floating] | Frames]
 
 
@@ -112,3 +117,26 @@ class PuppetStrips:
 @pytest.fixture(scope="session")
 def puppet_strips() -> Callable[[range], PuppetStrips]:
     return PuppetStrips
+
+
+@pytest.fixture(scope="session")
+def rendered_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty characters of a grey each; each motion is a block at a place of its own, with a soft edge."""
+    root = tmp_path_factory.mktemp("rendered")
+    (root / "rendered.json").write_text(json.dumps({"size": 32, "actions": _ACTIONS, "directions": _DIRECTIONS}))
+    for number in range(30):
+        home = root / f"{number:04d}"
+        home.mkdir()
+        for a, action in enumerate(_ACTIONS):
+            rows = []
+            for d in range(2):
+                frames = np.zeros((4, 32, 32, 4), dtype=np.uint8)
+                frames[:, 2:] = (8 * number + 10, 40, 90, 0)
+                for t, frame in enumerate(frames):
+                    frame[4 + 12 * a : 14 + 12 * a, 2 + 14 * d + t : 14 + 14 * d + t, 3] = 255
+                    frame[30, 4:28, 3] = 128
+                frames[frames[..., 3] == 0] = 0
+                rows.append(Clip(frames))
+            write_sheet(rows, home / f"{action}.png")
+        (home / "character.json").write_text("{}")
+    return root

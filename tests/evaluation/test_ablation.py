@@ -13,8 +13,8 @@ import pytest
 from bitpuppet.data.benchmark import split_characters
 from bitpuppet.data.mixture import make_mixture
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.evaluation import ablation, probes
-from bitpuppet.evaluation.ablation import PRESET, ROWS, Ablation, SameSegment, Settings, run_ablation
+from bitpuppet.evaluation import ablation, ablation_data, probes, rendered
+from bitpuppet.evaluation.ablation import PRESET, ROWS, ROWS_RENDERED, Ablation, SameSegment, Settings, run_ablation
 from bitpuppet.evaluation.judge import HEADS, Judge, JudgeNetwork
 
 QUICK = Settings(steps=2, pairs=1, puppets_only=True)
@@ -127,7 +127,7 @@ def test_a_row_on_sprites_has_all_figures(tmp_path: Path, data_folder: Path, mon
     training, test = split_characters()
     monkeypatch.setattr(probes, "split_characters", lambda: (training[:30], test[:12]))
     judge = Judge(JudgeNetwork(HEADS).eval(), dict(HEADS), {})
-    monkeypatch.setattr(ablation, "_open_judge", lambda data, watch: judge)
+    monkeypatch.setattr(ablation_data, "open_sprites_judge", lambda root, tell: judge)
     settings = Settings(steps=1, pairs=2, clips=1)
     table = run_ablation(tmp_path / "t.json", rows=["bits-8"], settings=settings, data=data_folder, cpu=True)
     row = table.rows["bits-8"]
@@ -136,3 +136,23 @@ def test_a_row_on_sprites_has_all_figures(tmp_path: Path, data_folder: Path, mon
     assert row["attributes"] == pytest.approx(np.mean([row[name] for name in ("skin", "bottom", "top", "hair")]))
     assert {reading["source"] for reading in row["readings"]} == {"motion tokens", "content queries"}
     assert "±" in "".join(str(cell) for column in table.to_table().columns for cell in column.cells)
+
+
+def test_rendered_characters_have_rows_of_their_own(
+    tmp_path: Path, rendered_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Judge(JudgeNetwork({"motion": 4}).eval(), {"motion": 4}, {"motion": 1.0})
+    monkeypatch.setattr(rendered, "open_rendered_judge", lambda folder, watch: judge)
+    settings = replace(QUICK, puppets_only=False, rendered=True, pairs=2)
+    table = run_ablation(tmp_path / "t.json", rows=["single-frame"], settings=settings, data=rendered_root, cpu=True)
+    row = table.rows["single-frame"]
+    assert {"motion", "psnr", "soft_iou", "hard_bits", "training", "seconds"} <= set(row)
+    headings = [str(column.header) for column in table.to_table().columns]
+    assert headings == ["row", "motion", "soft IoU", "dB", "hard"]
+    assert set(ROWS_RENDERED) < set(ROWS) and table.settings["rendered"] is True
+    with pytest.raises(BitpuppetError, match="another budget"):
+        run(tmp_path / "t.json", "bits-2")
+    with pytest.raises(BitpuppetError, match="exclude each other"):
+        Settings(puppets_only=True, rendered=True)
+    with pytest.raises(BitpuppetError, match=r"rendered\.json"):
+        run_ablation(tmp_path / "n.json", rows=["bits-4"], settings=settings, data=tmp_path, cpu=True)

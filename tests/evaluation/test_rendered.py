@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -23,36 +22,10 @@ from bitpuppet.evaluation.rendered import (
     open_rendered_judge,
     read_strip,
 )
-from bitpuppet.sprites import Clip
-from bitpuppet.sprites.writer import write_sheet
 
 from .conftest import StubEngine
 
 Frames = NDArray[np.uint8]
-ACTIONS, DIRECTIONS = ("walk", "nod"), ("front", "right")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty characters of a grey each; each motion is a block at a place of its own, with a soft edge."""
-    root = tmp_path_factory.mktemp("rendered")
-    (root / "rendered.json").write_text(json.dumps({"size": 32, "actions": ACTIONS, "directions": DIRECTIONS}))
-    for number in range(30):
-        home = root / f"{number:04d}"
-        home.mkdir()
-        for a, action in enumerate(ACTIONS):
-            rows = []
-            for d in range(2):
-                frames = np.zeros((4, 32, 32, 4), dtype=np.uint8)
-                frames[:, 2:] = (8 * number + 10, 40, 90, 0)
-                for t, frame in enumerate(frames):
-                    frame[4 + 12 * a : 14 + 12 * a, 2 + 14 * d + t : 14 + 14 * d + t, 3] = 255
-                    frame[30, 4:28, 3] = 128
-                frames[frames[..., 3] == 0] = 0
-                rows.append(Clip(frames))
-            write_sheet(rows, home / f"{action}.png")
-        (home / "character.json").write_text("{}")
-    return root
 
 
 @pytest.fixture
@@ -62,8 +35,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place.parent
 
 
-def test_swaps_are_of_held_out_characters_with_true_targets(root: Path) -> None:
-    folder = open_rendered(root)
+def test_swaps_are_of_held_out_characters_with_true_targets(rendered_root: Path) -> None:
+    folder = open_rendered(rendered_root)
     swaps = RenderedSwaps(folder, 8, content_frames=5)
     motions = []
     for number in range(len(swaps)):
@@ -78,8 +51,8 @@ def test_swaps_are_of_held_out_characters_with_true_targets(root: Path) -> None:
     assert sorted(motions) == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
-def test_the_judge_learns_from_known_characters_alone(root: Path) -> None:
-    strips, classes = RenderedStrips(open_rendered(root)).draw_strips(np.random.default_rng(0), 40)
+def test_the_judge_learns_from_known_characters_alone(rendered_root: Path) -> None:
+    strips, classes = RenderedStrips(open_rendered(rendered_root)).draw_strips(np.random.default_rng(0), 40)
     assert strips.shape == (40, 8, 64, 64, 4) and classes.shape == (40, 1)
     assert not {int(strip[..., 0].max()) for strip in strips} & {8 * n + 10 for n in (9, 19, 29)}
     assert set(classes[:, 0]) == {0, 1, 2, 3}
@@ -88,9 +61,9 @@ def test_the_judge_learns_from_known_characters_alone(root: Path) -> None:
 class SilhouetteJudge(Judge):
     """Knows the motions by their silhouettes, and takes all others for the first."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, rendered_root: Path) -> None:
         super().__init__(JudgeNetwork({"motion": 4}), {"motion": 4}, {"motion": 1.0})
-        folder = open_rendered(root)
+        folder = open_rendered(rendered_root)
         known = {read_strip(folder, "0000", motion)[..., 3].tobytes(): motion for motion in range(4)}
         object.__setattr__(self, "_known", known)
 
@@ -99,22 +72,24 @@ class SilhouetteJudge(Judge):
         return {"motion": np.stack([np.eye(4)[known.get(strip[..., 3].tobytes(), 0)] for strip in strips])}
 
 
-def test_true_targets_are_told_from_base_lines(root: Path, tmp_path: Path) -> None:
-    sets, judge = [RenderedSwaps(open_rendered(root), 8)], SilhouetteJudge(root)
+def test_true_targets_are_told_from_base_lines(rendered_root: Path, tmp_path: Path) -> None:
+    sets, judge = [RenderedSwaps(open_rendered(rendered_root), 8)], SilhouetteJudge(rendered_root)
     true = StubEngine(sets, lambda swap: swap.target)
-    right = evaluate_rendered(true, root, pairs=8, judge=judge, pictures=tmp_path)
+    right = evaluate_rendered(true, rendered_root, pairs=8, judge=judge, pictures=tmp_path)
     with Image.open(tmp_path / "render.png") as sheet:
         assert sheet.width > 8 * 64 and sheet.height > SHOWN * 4 * 64
     model, still, driving = (right.columns[name] for name in ("model", "still frame", "driving clip"))
     assert model["psnr"] == 100 and model["soft_iou"] == pytest.approx(1)
     assert still["soft_iou"] < 0.9 and driving["soft_iou"] == pytest.approx(1) and driving["psnr"] < 60
     assert model["motion"] == driving["motion"] == 1 > still["motion"]
-    wrong = evaluate_rendered(StubEngine(sets, lambda swap: swap.target[..., ::-1, :]), root, pairs=8, judge=judge)
+    wrong = evaluate_rendered(
+        StubEngine(sets, lambda swap: swap.target[..., ::-1, :]), rendered_root, pairs=8, judge=judge
+    )
     assert wrong.columns["model"]["soft_iou"] < 0.7 and wrong.columns["model"]["motion"] == 0.25
 
 
-def test_the_judge_is_trained_once(root: Path, cache: Path) -> None:
-    folder = open_rendered(root)
+def test_the_judge_is_trained_once(rendered_root: Path, cache: Path) -> None:
+    folder = open_rendered(rendered_root)
     judge = open_rendered_judge(folder, steps=1)
     assert set(judge.accuracy) == {"motion"} and len(list(cache.iterdir())) == 1
     again = open_rendered_judge(folder, steps=1, watch=lambda *progress: pytest.fail("trained again"))
@@ -135,9 +110,9 @@ def test_soft_edges_count_by_their_alpha() -> None:
         counts.add(output[:, :, :2], target)
 
 
-def test_a_folder_with_too_few_characters_is_told(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "rendered.json").write_text((root / "rendered.json").read_text())
+def test_a_folder_with_too_few_characters_is_told(rendered_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "rendered.json").write_text((rendered_root / "rendered.json").read_text())
     for name in ("0001", "0009"):
-        (tmp_path / name).symlink_to(root / name)
+        (tmp_path / name).symlink_to(rendered_root / name)
     with pytest.raises(BitpuppetError, match="has 1 characters for tests"):
         RenderedSwaps(open_rendered(tmp_path), 4)

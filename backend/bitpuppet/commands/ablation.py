@@ -1,4 +1,4 @@
-"""`bitpuppet eval ablation`: the paper's ablations on Sprites, by small models trained under one budget."""
+"""`bitpuppet eval ablation`: the paper's ablations, by small models trained under one budget."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def ablation(
     seed: options.Seed = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
     puppets_only: Annotated[bool, typer.Option(help="Train and measure on puppets; needs no data folder.")] = False,
+    rendered: Annotated[
+        Path | None, typer.Option(help="Train and measure on this folder of tools/render_characters.py instead.")
+    ] = None,
     cpu: Annotated[bool, typer.Option(help="Stay on the CPU.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -39,13 +42,18 @@ def ablation(
     import torch
 
     from bitpuppet.data.folder import require_data
-    from bitpuppet.evaluation.ablation import RECIPE, ROWS, Settings, run_ablation
+    from bitpuppet.evaluation.ablation import RECIPE, ROWS, ROWS_RENDERED, Settings, run_ablation
 
-    settings = Settings(RECIPE.steps if steps is None else steps, seed, pairs, clips, puppets_only)
-    folder = None if puppets_only else data or require_data("eval ablation", "sprites")
-    if folder is not None and not (folder / "sprites").is_dir():
-        raise BitpuppetError(f"--data {folder}: there is no sprites/ in it; name a complete data folder")
-    wanted = tuple(ROWS) if rows is None else tuple(name.strip() for name in rows.split(",") if name.strip())
+    settings = Settings(
+        RECIPE.steps if steps is None else steps, seed, pairs, clips, puppets_only, rendered is not None
+    )
+    folder = rendered
+    if not puppets_only and rendered is None:
+        folder = data or require_data("eval ablation", "sprites")
+        if not (folder / "sprites").is_dir():
+            raise BitpuppetError(f"--data {folder}: there is no sprites/ in it; name a complete data folder")
+    usual = tuple(ROWS) if rendered is None else ROWS_RENDERED
+    wanted = usual if rows is None else tuple(name.strip() for name in rows.split(",") if name.strip())
     if threads is not None:
         torch.set_num_threads(threads)
     with options.progress_bar() as progress:

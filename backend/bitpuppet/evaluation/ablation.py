@@ -1,4 +1,4 @@
-"""The paper's ablations, on the Sprites benchmark: small models trained under one budget, alike in all but one thing.
+"""The paper's ablations, on sprites or rendered characters: small models under one budget, alike in all but one thing.
 
 Every row has the same sizes, the same quantizer of 40 groups x 16 codewords, which holds 160 bits a frame at most, the
 same data in the same order, the same number of steps and the same seed. Rate control sets in after a part of the run;
@@ -18,18 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitpuppet.data.benchmark import ATTRIBUTES, Benchmark
-from bitpuppet.data.mixture import BenchmarkSource, Mixture, PairBatch, PuppetSource, Share
+from bitpuppet.data.mixture import Mixture, PairBatch, Share
 from bitpuppet.errors import BitpuppetError
-from bitpuppet.evaluation.probes import EngineReader, probe_leakage
-from bitpuppet.evaluation.retargeting import evaluate_held_out, evaluate_sprites
+from bitpuppet.evaluation.ablation_data import AblationData, PuppetsData, RenderedData, SpritesData
 from bitpuppet.model.preset import Preset
 from bitpuppet.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bitpuppet.evaluation.judge import Judge
     from bitpuppet.jobs.engine import Engine
     from bitpuppet.training.loop import BatchSource
 
@@ -93,18 +90,22 @@ ROWS: Mapping[str, Row] = {
     "single-frame": Row("12 bits, a single content frame", content_frames=1),
     "no-rate-control": Row("no rate control (the quantizer holds 160 bits)", 160.0, rate_control=False),
 }
+ROWS_RENDERED = ("bits-4", "bits-12", "bits-48", "no-cross-driving", "single-frame")
+"""Those that are made of rendered characters where nobody names others."""
 _COLUMNS: Mapping[str, tuple[str, str]] = {
     # key: (heading, how it is written)
     "motion": ("motion", "%"),
     "attributes": ("looks", "%"),
     "within_16": ("in 16", "%"),
     "alpha_iou": ("IoU", "%"),
+    "soft_iou": ("soft IoU", "%"),
+    "psnr": ("dB", "{:.1f}"),
     "hard_bits": ("hard", "{:.1f}"),
     "soft_bits": ("soft", "{:.1f}"),
     "attribute_leak": ("looks leak", "±"),
     "motion_leak": ("pose leak", "±"),
 }
-"""The table for people fits 80 columns; the file has all figures under their full names."""
+"""The table for people has those that there are, and fits 80 columns; the file has all figures under full names."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ class Settings:
     """Clips of each training character that probes learn from."""
     puppets_only: bool = False
     """Train and measure on puppets, which need no data, have no judge and no probes."""
+    rendered: bool = False
+    """Train and measure on rendered characters."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "pairs", "clips"):
@@ -129,11 +132,26 @@ class Settings:
                 raise BitpuppetError(f"--{name} is {value}, it must be 1 or more; change it")
         if self.seed < 0:
             raise BitpuppetError(f"--seed is {self.seed}, it must be 0 or more; change it")
+        if self.puppets_only and self.rendered:
+            raise BitpuppetError("--puppets-only and --rendered exclude each other; use one of them")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the sizes and the recipe that the rows share."""
         fixed = {"preset": PRESET.to_metadata(), "recipe": RECIPE.to_metadata(), "content_frames": CONTENT_FRAMES}
-        return json.loads(json.dumps(asdict(self) | fixed))  # type: ignore[no-any-return]
+        told = {name: value for name, value in asdict(self).items() if name != "rendered" or value}
+        return json.loads(json.dumps(told | fixed))  # type: ignore[no-any-return]
+
+    def open_data(self, folder: Path | None) -> AblationData:
+        """The characters.
+
+        Raises:
+            BitpuppetError: there is no folder where one is needed, or it cannot be used.
+        """
+        if self.puppets_only:
+            return PuppetsData()
+        if folder is None:
+            raise BitpuppetError("eval ablation needs the data folder; name it, or add --puppets-only")
+        return RenderedData(folder) if self.rendered else SpritesData(folder)
 
 
 class SameSegment:
@@ -174,10 +192,11 @@ class Ablation:
         )
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         table.add_column("row", no_wrap=True)
-        for heading, _ in _COLUMNS.values():
+        shown = {key: form for key, form in _COLUMNS.items() if any(key in row for row in self.rows.values())}
+        for heading, _ in shown.values():
             table.add_column(heading, justify="right", no_wrap=True)
         for name, row in self.rows.items():
-            table.add_row(name, *(_write(row, key, form) for key, (_, form) in _COLUMNS.items()))
+            table.add_row(name, *(_write(row, key, form) for key, (_, form) in shown.items()))
         return table
 
 
@@ -199,7 +218,7 @@ def run_ablation(
         out: a JSON file; it is made where there is none.
         rows: names of `ROWS`.
         settings: the budget; those of a file that is there already must be the same.
-        data: the data folder, with `sprites/` in it; not needed for puppets.
+        data: the data folder, with `sprites/` in it, or one of rendered characters; not needed for puppets.
         cpu: train on the CPU even where there is a GPU.
         watch: told how far it is; what it raises cancels.
 
@@ -214,16 +233,15 @@ def run_ablation(
         wrong = f"there is no row {unknown[0]!r}" if unknown else "no row is named"
         raise BitpuppetError(f"--rows: {wrong}; choose among {', '.join(ROWS)}")
     settings = settings or Settings()
-    if data is None and not settings.puppets_only:
-        raise BitpuppetError("eval ablation needs the data folder; name it, or add --puppets-only")
+    characters = settings.open_data(data)
     table = _read_table(out, settings.to_json())
     _write_table(out, table)  # a file that cannot be written is better known before the first row is trained
     for name in rows:
         if name in table.rows:
             continue
         started = perf_counter()
-        engine, measures = _train_row(name, settings, data, out.with_name(f"{out.stem}-runs"), cpu, watch)
-        figures = _measure_row(name, engine, settings, data, watch)
+        engine, measures = _train_row(name, settings, characters, out.with_name(f"{out.stem}-runs"), cpu, watch)
+        figures = _measure_row(name, engine, settings, characters, watch)
         row = {"words": ROWS[name].words, "target_bits": ROWS[name].bits, **figures, "training": measures}
         found = {**table.rows, name: row | {"seconds": round(perf_counter() - started, 1)}}
         table = Ablation(table.settings, {known: found[known] for known in ROWS if known in found})
@@ -232,7 +250,7 @@ def run_ablation(
 
 
 def _train_row(
-    name: str, settings: Settings, data: Path | None, runs: Path, cpu: bool, watch: Watch | None
+    name: str, settings: Settings, data: AblationData, runs: Path, cpu: bool, watch: Watch | None
 ) -> tuple[Engine, dict[str, float]]:
     """The trained model of a row, with averaged weights, and the last measures of its training."""
     from bitpuppet.jobs.engine import Engine
@@ -247,7 +265,7 @@ def _train_row(
         content_frames=row.content_frames,
         rate_scale=RECIPE.rate_scale if row.rate_control else 0.0,
     )
-    share = Share(PuppetSource(PRESET.canvas) if data is None else BenchmarkSource(data / "sprites"), 1.0, 0.0)
+    share = Share(data.make_source(PRESET.canvas), 1.0, 0.0)
     source: BatchSource = Mixture([share], seed=settings.seed, share_driven=0.0)  # as the paper trains
     if not row.cross_driving:
         source = SameSegment(source)
@@ -273,42 +291,23 @@ def _train_row(
 
 
 def _measure_row(
-    name: str, engine: Engine, settings: Settings, data: Path | None, watch: Watch | None
+    name: str, engine: Engine, settings: Settings, data: AblationData, watch: Watch | None
 ) -> dict[str, Any]:
-    """Figures of one model, without the palette stage; `product` has those with it."""
+    """Figures of one model, without the palette stage."""
 
     def tell(stage: str, done: int, total: int) -> None:
         if watch is not None:
             watch(f"{name}: {stage}", done, total)
 
     content_frames = 1 if ROWS[name].content_frames == 1 else CONTENT_FRAMES
-    shared: dict[str, Any] = {"pairs": settings.pairs, "content_frames": content_frames, "watch": tell}
-    if data is None:
-        report = evaluate_held_out(engine, None, "puppets", seed=settings.seed, **shared)
-        return {**report.raw, **report.rate, "product": dict(report.product)}
-    report = evaluate_sprites(engine, data, seed=settings.seed, judge=_open_judge(data, tell), **shared)
-    leakage = probe_leakage(
-        EngineReader(engine), Benchmark(data / "sprites"), clips=settings.clips, seed=settings.seed, watch=tell
+    return data.measure(
+        engine,
+        pairs=settings.pairs,
+        content_frames=content_frames,
+        clips=settings.clips,
+        seed=settings.seed,
+        tell=tell,
     )
-    attributes = leakage.find("motion tokens", "attributes")
-    motion = leakage.find("content queries", "motion")
-    return {
-        **report.raw,
-        "attributes": float(np.mean([report.raw[name] for name in ATTRIBUTES])),
-        **report.rate,
-        "attribute_leak": attributes.advantage,
-        "attribute_leak_error": attributes.error,
-        "motion_leak": motion.advantage,
-        "motion_leak_error": motion.error,
-        "readings": leakage.to_json()["readings"],
-        "product": dict(report.product),
-    }
-
-
-def _open_judge(data: Path, watch: Watch) -> Judge:
-    from bitpuppet.evaluation.judge_cache import open_judge
-
-    return open_judge(Benchmark(data / "sprites"), watch=watch)
 
 
 def _read_table(out: Path, settings: Mapping[str, Any]) -> Ablation:
