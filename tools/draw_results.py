@@ -160,6 +160,69 @@ def tabulate_service(values: Values) -> str:
     return tabulate(["", f"on {values['device']}", "target"], rows)
 
 
+CUSTOM = {
+    # way: words
+    "trained": "trained",
+    "neighbour": "base line: neighbour, recoloured",
+    "zero_shot": "base weights",
+    "still": "first given frame, held",
+    "lent": "bank alone",
+}
+CUSTOM_FIGURES = {
+    "exact": ("exactly right", "%"),
+    "union_exact": ("of both silhouettes", "%"),
+    "within_16": ("within 16", "%"),
+    "union_within_16": ("of both silhouettes", "%"),
+    "alpha_iou": ("alpha IoU", "{:.3f}"),
+    "psnr_on_black": ("PSNR, dB", "{:.1f}"),
+}
+
+
+def tabulate_custom(values: Values) -> str:
+    """A line for each family and way."""
+    rows = []
+    for family in values["families"]:
+        for number, (way, words) in enumerate(CUSTOM.items()):
+            name = "" if number else f"**{family['family']}**, {family['frames']} frames, {family['minutes']:g} min"
+            found = family["figures"][way]
+            rows.append([name, words, *(write_value(found, key, form) for key, (_, form) in CUSTOM_FIGURES.items())])
+    return tabulate(["family", "", *(words for words, _ in CUSTOM_FIGURES.values())], rows)
+
+
+COMPARED = {
+    "motion": ("motion judged right", "%"),
+    "psnr": ("PSNR on black, dB", "{:.1f}"),
+    "soft_iou": ("soft alpha IoU", "{:.3f}"),
+    "self_motion_error": ("motion error, own person", "{:.3f}"),
+    "self_pose_error_degrees": ("pose error, degrees", "{:.1f}"),
+    "self_identity": ("identity, own person", "{:.3f}"),
+    "self_psnr": ("PSNR, dB", "{:.1f}"),
+    "self_flicker": ("flicker", "{:.1f}"),
+    "cross_motion_error": ("motion error, another person drives", "{:.3f}"),
+    "cross_pose_error_degrees": ("pose error, another person drives", "{:.1f}"),
+    "cross_identity": ("identity, another person drives", "{:.3f}"),
+    "faces_found": ("faces found", "%"),
+    "hard_bits": ("hard bits a frame", "{:.1f}"),
+    "coded_bits": ("coded bits a frame", "{:.1f}"),
+    "kbit_per_second": ("kbit/s", "{:.2f}"),
+}
+
+
+def tabulate_comparisons(values: Values) -> str:
+    """The model beside base lines; sets stand side by side."""
+    headings, columns = [""], []
+    for report in values["reports"]:
+        for number, (name, column) in enumerate(report["columns"].items()):
+            headings.append(f"{report['set']}: {name}" if number == 0 else name)
+            columns.append({**column, **report["rate"]} if number == 0 else column)
+    rows = [
+        [words, *(write_value(column, key, form) for column in columns)]
+        for key, (words, form) in COMPARED.items()
+        if any(key in column for column in columns)
+    ]
+    return tabulate(headings, rows)
+
+
 TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     # marker: (file, how it becomes a table)
     "sprites": ("sprites.json", tabulate_sprites),
@@ -169,6 +232,8 @@ TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     "probes": ("probes.json", tabulate_probes),
     "speed": ("speed.json", tabulate_speed),
     "service": ("service.json", tabulate_service),
+    "custom": ("custom.json", tabulate_custom),
+    "heads": ("heads.json", tabulate_comparisons),
 }
 
 
@@ -243,10 +308,32 @@ def draw_probes(values: Values, path: Path) -> None:
     _save(figure, path)
 
 
+def draw_comparisons(values: Values, path: Path) -> None:
+    """Bars of the model and its base lines, one picture for each figure that sets them apart."""
+    shown = ("motion", "psnr", "soft_iou", "self_motion_error", "cross_motion_error", "self_identity")
+    reports = values["reports"]
+    keys = [key for key in shown if any(key in report["columns"]["model"] for report in reports)]
+    figure, parts = _make_figure(len(keys))
+    for axes, key in zip(parts, keys, strict=True):
+        words, form = COMPARED[key]
+        scale = 100 if form == "%" else 1
+        for number, report in enumerate(reports):
+            found = {name: column[key] for name, column in report["columns"].items() if key in column}
+            places = [place + 0.8 / len(reports) * number for place in range(len(found))]
+            bars = axes.bar(places, [scale * v for v in found.values()], 0.8 / len(reports), label=report["set"])
+            axes.bar_label(bars, [write_value(found, name, form) for name in found], fontsize=8)
+            if number == 0:
+                axes.set_xticks(places, list(found), rotation=20)
+        axes.set(title=words)
+        axes.legend(fontsize=8)
+    _save(figure, path)
+
+
 PLOTS: Mapping[str, tuple[str, Callable[[Values, Path], None]]] = {
     "ablation.png": ("ablation.json", draw_ablation),
     "sweep.png": ("sprites.json", draw_sweep),
     "probes.png": ("probes.json", draw_probes),
+    "heads-figures.png": ("heads.json", draw_comparisons),
 }
 
 

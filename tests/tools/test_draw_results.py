@@ -49,7 +49,28 @@ PROBES = {
     ]
 }
 
+CUSTOM = {
+    "families": [
+        {
+            "family": "cats",
+            "frames": 7,
+            "minutes": 12.0,
+            "figures": {
+                way: {"exact": 0.5, "union_exact": 0.4, "alpha_iou": 0.9, "psnr_on_black": 20.0}
+                for way in ("trained", "zero_shot", "lent", "neighbour", "still", "ceiling")
+            },
+        }
+    ]
+}
 
+
+def compare(name: str, **figures: float) -> dict[str, Any]:
+    columns = {"model": figures, "still frame": figures, "true frames": {"motion": 1.0} if "motion" in figures else {}}
+    return {"set": name, "columns": columns, "rate": {"hard_bits": 11.5}}
+
+
+HEADS = {"reports": [compare(name, self_motion_error=0.03, self_identity=0.7) for name in ("known", "unknown")]}
+RENDER = {"reports": [compare("rendered characters", motion=0.95, psnr=24.0, soft_iou=0.95)]}
 SERVICE = {"device": "cpu", "steps": 4, "overhead_seconds": 0.01, "overhead_percent": 3.21}
 
 
@@ -68,6 +89,7 @@ def docs(tmp_path: Path, script: ModuleType) -> Path:
     (tmp_path / "results.md").write_text(f"# Results\n{markers}\nend\n")
     (tmp_path / "results").mkdir()
     files = {"sprites": SPRITES, "ablation": ABLATION, "probes": PROBES, "speed": {"threads": 2}, "service": SERVICE}
+    files |= {"custom": CUSTOM, "heads": HEADS}
     for name, values in files.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(values))
     return tmp_path
@@ -85,6 +107,12 @@ def test_tables_are_filled(script: ModuleType, docs: Path) -> None:
     assert "| motion tokens | skin | 20.0 % | 16.7 % | +3.3 ± 1.0 |" in text
     assert "| 4 | 1 |" in text and "| threads | 2 |" in text
     assert "| overhead | 0.0100 s, 3.2 % | at most 5 % or 15 ms |" in text
+    assert "| **cats**, 7 frames, 12 min | trained | 50.0 % | 40.0 % |  |  | 0.900 | 20.0 |" in text
+    assert "|  | base weights | 50.0 % |" in text and "the true frames" not in text
+    assert "|  | known: model | still frame | true frames | unknown: model | still frame | true frames |" in text
+    assert "| motion error, own person | 0.030 | 0.030 |  | 0.030 | 0.030 |  |" in text
+    assert "| hard bits a frame | 11.5 |  |  | 11.5 |  |  |" in text
+    assert "| motion judged right | 95.0 % | 95.0 % | 100.0 % |" in script.tabulate_comparisons(RENDER)
     assert (
         "| sampling steps of each job | 4 |  |" in text
         and "| jobs a second of clients |" not in text

@@ -41,7 +41,7 @@ class TuningRecipe:
     """Whether the motion reader learns the set's poses, see `motion_lessons`; codebooks never do."""
     share_reading: float = 0.5
     """Share of the steps, the first ones, in which the reader alone learns; they are three or more times as fast."""
-    own: float = 0.3
+    own: float = 0.2
     """Share of what was learnt in the weights that are used and saved, beside the base's; what reads motion has all."""
     rate: float = 6e-4
     """Learning rate (AdamW)."""
