@@ -325,6 +325,7 @@ def draw_comparisons(values: Values, path: Path) -> None:
             if number == 0:
                 axes.set_xticks(places, list(found), rotation=20)
         axes.set(title=words)
+        axes.margins(y=0.25)  # room for the legend
         axes.legend(fontsize=8)
     _save(figure, path)
 

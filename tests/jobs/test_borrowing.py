@@ -108,3 +108,28 @@ def test_a_driver_finds_its_own_pose_where_others_are_read_differently(model: Bi
     frames, counted = lender._choose(lender._motion[0], 1)
     assert frames == list(range(6))
     assert torch.equal(counted, lender._motion[0])
+
+
+def test_frames_of_one_motion_are_told_apart_by_their_order(
+    model: BitrateControlledDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = Bank([draw_character("old", 200)], TINY.canvas)
+    lender = Lender(bank, model, torch.device("cpu"))
+    jump = torch.ones(3, TINY.motion_width)  # all three frames are read as one pose
+    lender._motion = {0: torch.cat([torch.zeros_like(jump), jump])}
+    monkeypatch.setattr(lender, "_look_up", lambda tokens: jump[: len(tokens)])
+    content, _ = place_clip(draw_character("new", 90).animations[0].frames, TINY.canvas)
+    known = Engine(model, torch.device("cpu"), torch.float32).encode_content(content)
+    lent = lender.lend(known, content, np.zeros((3, TINY.groups), np.int64))
+    assert lent.references is not None and lent.references.turns is not None and lent.references.numbers is not None
+    own = 2 * len(content)
+    assert lent.references.turns[0].tolist() == [0] * own + [1, 2, 3]
+    for first, motion in ((0, jump), (1, jump[1:])):
+        with torch.inference_mode():
+            taken = model.denoiser.take_lent(motion, model.denoiser.remember(lent), first)
+        assert taken is not None
+        for number, row in zip(range(first, 3), taken.numbers, strict=True):
+            wanted = lent.references.numbers[0, own + number]
+            assert sorted(row.tolist()) == sorted(wanted.flatten().tolist())
+            assert int((row > 0).sum()) > 0
+    assert not torch.equal(lent.references.numbers[0, own], lent.references.numbers[0, own + 1])

@@ -46,7 +46,7 @@ class _Doubtful:
     def weigh_reading(self, motion: Tensor, memory: Memory, passed: int) -> Tensor:
         return torch.full((len(motion),), 0.5 if passed else 1.0)
 
-    def take_lent(self, motion: Tensor, memory: Memory) -> Lent:
+    def take_lent(self, motion: Tensor, memory: Memory, first: int) -> Lent:
         return Lent(torch.full((len(motion),), self._trust), torch.ones(len(motion), 5, dtype=torch.long))
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:

@@ -112,6 +112,7 @@ def _join_references(references: Sequence[References]) -> References | None:
         torch.cat(numbers) if numbers else None,
         torch.cat([_pad(one.leads(), most) for one in references]),
         max(one.trust for one in references),  # one model, so one bank, from which some borrow nothing
+        torch.cat([_pad(one.list_turns(), most) for one in references]),
     )
 
 

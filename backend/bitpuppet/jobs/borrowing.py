@@ -42,8 +42,9 @@ class Lender:
     def lend(self, content: Content, frames: NDArray[np.uint8], tokens: NDArray[np.int64]) -> Content:
         """Content with frames of the characters that it is most like among its references.
 
-        Of each character those are taken that show the poses which are asked for. Which pose that is, all characters of
-        the bank tell: it is the one whose motion, as they perform it, is on the whole nearest.
+        Of each character those are taken that show the poses which are asked for. Where they are an animation of the
+        bank, frame by frame, it drives, and these are its poses in its order. Otherwise all characters of the bank tell
+        which pose it is: the one whose motion, as they perform it, is on the whole nearest.
 
         Args:
             content: of one character, from the model.
@@ -53,10 +54,18 @@ class Lender:
         references, palette, metric = content.references, content.palette, self._model.denoiser.metric
         if references is None or palette is None or metric is None:
             return content
-        wanted = self._model.quantizer.look_up(torch.from_numpy(np.unique(tokens, axis=0)).to(self._device)).float()
-        drawn, motions = [], []
+        wanted = self._look_up(tokens)
+        poses = self._recognize(wanted)
+        different = self._look_up(np.unique(tokens, axis=0))
+        drawn, motions, turns = [], [], []
         for one in self._bank.introduce(frames):
-            numbers, motion = self._choose(wanted, one.number)
+            own = self._bank.poses[one.number]
+            if poses is not None and np.isin(poses, own).all():
+                numbers, motion = [int((own == pose).argmax()) for pose in poses], wanted
+                turns.append(torch.arange(1, len(poses) + 1, device=self._device))
+            else:
+                numbers, motion = self._choose(different, one.number)
+                turns.append(torch.zeros(len(numbers), dtype=torch.long, device=self._device))
             drawn.append(one.lend(numbers))
             motions.append(motion)
         if not drawn:
@@ -69,8 +78,24 @@ class Lender:
             palette.number_pixels(lent)[None],
             (torch.arange(len(lent), device=self._device) < len(drawn[0]))[None] * LEAD,
             self._bank.trust,
+            torch.cat(turns)[None],
         )
         return content._replace(references=references.join(more))
+
+    def _look_up(self, tokens: NDArray[np.int64]) -> Tensor:
+        return self._model.quantizer.look_up(torch.from_numpy(tokens).to(self._device)).float()
+
+    @torch.inference_mode()
+    def _recognize(self, wanted: Tensor) -> NDArray[np.int64] | None:
+        """The poses, by number, of the animation whose frames have this motion (T, motion_width), if there is one."""
+        for number, character in enumerate(self._bank.characters):
+            start, motion = 0, self._read(number).float()
+            for animation in character.animations:
+                end = start + len(animation.frames)
+                if torch.equal(motion[start:end], wanted):
+                    return self._bank.poses[number][start:end]
+                start = end
+        return None
 
     @torch.inference_mode()
     def _choose(self, wanted: Tensor, number: int) -> tuple[list[int], Tensor]:

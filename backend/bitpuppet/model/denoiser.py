@@ -43,6 +43,10 @@ class Memory(NamedTuple):
     references: References | None
 
 
+_HAIR = 1e-3
+"""By so much more a frame counts that was lent for this very one, beside others of the same motion."""
+
+
 class Lent(NamedTuple):
     """Frames of a bank for F frames that are asked for, the nearest ones of the character that leads."""
 
@@ -247,18 +251,28 @@ class Denoiser(nn.Module):
         near = torch.topk(apart, passed + 1, dim=1, largest=False).values
         return torch.exp(near[:, 0] - near[:, passed])
 
-    def take_lent(self, motion: Tensor, memory: Memory) -> Lent | None:
-        """What a bank lends for the poses that motion (F, motion_width) asks for, if it lends anything."""
+    def take_lent(self, motion: Tensor, memory: Memory, first: int = 0) -> Lent | None:
+        """What a bank lends for the poses that are asked for, if it lends anything.
+
+        Args:
+            motion: quantized motion, (F, motion_width).
+            memory: of B clips.
+            first: number of their first frame among all that are asked for.
+        """
         references = memory.references
         if references is None or references.lead is None or references.numbers is None or self.closeness is None:
             return None
         frames = len(motion) // len(references.lead)
-        lead = repeat(references.lead, "b n -> (b t) n", t=frames)
+        lead, turns = (repeat(part, "b n -> (b t) n", t=frames) for part in (references.lead, references.list_turns()))
         apart = self.closeness * lead - self.compare(motion, references)
-        near = torch.where(lead > 0, apart, torch.inf).min(dim=1)
+        own = turns == repeat(
+            first + 1 + torch.arange(frames, device=turns.device), "t -> (b t) 1", b=len(lead) // frames
+        )
+        near = torch.where(lead > 0, apart - _HAIR * own, torch.inf).min(dim=1)
         numbers = rearrange(references.numbers, "b n (h p) (w q) -> b n (h w p q)", p=self.patch, q=self.patch)
         clips = torch.arange(len(numbers), device=numbers.device).repeat_interleave(frames)
-        return Lent(references.trust * torch.exp(-near.values), numbers[clips, near.indices].long())
+        worth = references.trust * torch.exp(-near.values.clamp(min=0))
+        return Lent(worth, numbers[clips, near.indices].long())
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""

@@ -85,7 +85,7 @@ def average_readings(
     for number, window in enumerate(windows):
         tokens, level, motion = window.see(*parts)
         chances = total = torch.zeros((), device=noise.device)
-        lent = denoiser.take_lent(motion, memory)
+        lent = denoiser.take_lent(motion, memory, window.first)
         for reading in range(steps):
             passed = reading * NEAREST
             weights = denoiser.weigh_reading(motion, memory, passed)

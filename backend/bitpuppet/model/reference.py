@@ -54,17 +54,25 @@ class References(NamedTuple):
     """How much nearer than its motion says a frame counts, in squared distance, (B, N); None for nothing."""
     trust: float = 0.0
     """Weight of a frame with a lead as a reading of its own, see `readings`."""
+    turns: Tensor | None = None
+    """Which of the frames that are asked for a frame with a lead was taken for, from 1 on, int64 (B, N); 0 for none of
+    them more than others. Frames of one animation may have the same motion; their order tells them apart."""
 
     def join(self, more: References) -> References:
         """These frames and more ones of the same characters."""
         numbers = None if self.numbers is None or more.numbers is None else torch.cat([self.numbers, more.numbers], 1)
         own, other = (*self[:3], self.leads()), (*more[:3], more.leads())
         tokens, motion, mask, lead = (torch.cat([a, b.to(a.dtype)], 1) for a, b in zip(own, other, strict=True))
-        return References(tokens, motion, mask, numbers, lead, max(self.trust, more.trust))
+        turns = torch.cat([self.list_turns(), more.list_turns()], 1)
+        return References(tokens, motion, mask, numbers, lead, max(self.trust, more.trust), turns)
 
     def leads(self) -> Tensor:
         """Leads, where none are given too."""
         return torch.zeros_like(self.motion[..., 0]) if self.lead is None else self.lead
+
+    def list_turns(self) -> Tensor:
+        """Turns, where none are given too."""
+        return torch.zeros_like(self.mask, dtype=torch.long) if self.turns is None else self.turns
 
     def measure(self, motion: Tensor, metric: nn.Linear) -> Tensor:
         """How far each frame is from quantized motion (F, motion_width) of B clips: (F, N); far, if it does not count.
