@@ -133,3 +133,13 @@ def test_frames_of_one_motion_are_told_apart_by_their_order(
             assert sorted(row.tolist()) == sorted(wanted.flatten().tolist())
             assert int((row > 0).sum()) > 0
     assert not torch.equal(lent.references.numbers[0, own], lent.references.numbers[0, own + 1])
+
+
+def test_animations_are_recognized_one_after_the_other(model: BitrateControlledDiffusion) -> None:
+    bank = Bank([draw_character("friend", 200), draw_character("other", 120)], TINY.canvas)
+    lender = Lender(bank, model, torch.device("cpu"))
+    walk, jump = torch.randn(2, 3, TINY.motion_width)
+    lender._motion = {0: torch.cat([walk, jump]), 1: torch.randn(6, TINY.motion_width)}
+    strange = torch.randn(1, TINY.motion_width)
+    clip = torch.cat([jump, strange, walk, walk, walk[:2]])
+    assert lender._recognize(clip).tolist() == [3, 4, 5, -1, 0, 1, 2, 0, 1, 2, -1, -1], "a part of a walk is no walk"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.content import Content
 from bitpuppet.model.device import frames_at_once
 from bitpuppet.model.reference import LEAD, References
+
+MOST_IN_ORDER = 512
+"""Frames of a clip that are lent one by one; of a longer one each pose once, since references are kept in memory."""
 
 
 def read_bank(path: Path, canvas: int) -> Bank | None:
@@ -44,7 +48,7 @@ class Lender:
 
         Of each character those are taken that show the poses which are asked for. Where they are an animation of the
         bank, frame by frame, it drives, and these are its poses in its order. Otherwise all characters of the bank tell
-        which pose it is: the one whose motion, as they perform it, is on the whole nearest.
+        which pose a frame is: the one whose motion, as they perform it, is on the whole nearest.
 
         Args:
             content: of one character, from the model.
@@ -56,18 +60,19 @@ class Lender:
             return content
         wanted = self._look_up(tokens)
         poses = self._recognize(wanted)
-        different = self._look_up(np.unique(tokens, axis=0))
         drawn, motions, turns = [], [], []
         for one in self._bank.introduce(frames):
             own = self._bank.poses[one.number]
-            if poses is not None and np.isin(poses, own).all():
-                numbers, motion = [int((own == pose).argmax()) for pose in poses], wanted
-                turns.append(torch.arange(1, len(poses) + 1, device=self._device))
-            else:
-                numbers, motion = self._choose(different, one.number)
-                turns.append(torch.zeros(len(numbers), dtype=torch.long, device=self._device))
-            drawn.append(one.lend(numbers))
-            motions.append(motion)
+            known = np.isin(poses, own)
+            numbers, motion = [int((own == pose).argmax()) for pose in poses[known]], [wanted[torch.from_numpy(known)]]
+            turns += [torch.from_numpy(np.flatnonzero(known) + 1)]
+            if not known.all():
+                others, counted = self._choose(self._look_up(np.unique(tokens[~known], axis=0)), one.number)
+                numbers, motion = [*numbers, *others], [*motion, counted]
+                turns += [torch.zeros(len(others), dtype=torch.long)]
+            different, places = np.unique(numbers, return_inverse=True)
+            drawn.append(one.lend(different)[places])
+            motions += motion
         if not drawn:
             return content
         lent = torch.from_numpy(np.concatenate(drawn)).to(self._device)
@@ -78,24 +83,47 @@ class Lender:
             palette.number_pixels(lent)[None],
             (torch.arange(len(lent), device=self._device) < len(drawn[0]))[None] * LEAD,
             self._bank.trust,
-            torch.cat(turns)[None],
+            torch.cat(turns)[None].to(self._device),
         )
         return content._replace(references=references.join(more))
 
+    @torch.inference_mode()
     def _look_up(self, tokens: NDArray[np.int64]) -> Tensor:
         return self._model.quantizer.look_up(torch.from_numpy(tokens).to(self._device)).float()
 
-    @torch.inference_mode()
-    def _recognize(self, wanted: Tensor) -> NDArray[np.int64] | None:
-        """The poses, by number, of the animation whose frames have this motion (T, motion_width), if there is one."""
+    def _recognize(self, wanted: Tensor) -> NDArray[np.int64]:
+        """Which pose each frame of motion (T, motion_width) is, by number, as part of a whole animation; -1 for others.
+
+        Of several animations that go on from a frame the longest is taken, and then what follows it. Of clips of more
+        than `MOST_IN_ORDER` frames none is recognized.
+        """
+        asked = [frame.tobytes() for frame in wanted.cpu().numpy()]
+        poses, place = np.full(len(asked), -1), 0
+        if len(asked) > MOST_IN_ORDER:
+            return poses
+        while place < len(asked):
+            fitting = (
+                shown
+                for motion, shown in self._animations.get(asked[place], [])
+                if asked[place : place + len(motion)] == motion
+            )
+            found = max(fitting, key=len, default=np.full(1, -1))
+            poses[place : place + len(found)] = found
+            place += len(found)
+        return poses
+
+    @functools.cached_property
+    def _animations(self) -> dict[bytes, list[tuple[list[bytes], NDArray[np.int64]]]]:
+        """The bank's animations by their first frame's motion: motion and pose of each frame."""
+        found: dict[bytes, list[tuple[list[bytes], NDArray[np.int64]]]] = {}
         for number, character in enumerate(self._bank.characters):
-            start, motion = 0, self._read(number).float()
+            motion = [frame.tobytes() for frame in self._read(number).float().cpu().numpy()]
+            start = 0
             for animation in character.animations:
                 end = start + len(animation.frames)
-                if torch.equal(motion[start:end], wanted):
-                    return self._bank.poses[number][start:end]
+                found.setdefault(motion[start], []).append((motion[start:end], self._bank.poses[number][start:end]))
                 start = end
-        return None
+        return found
 
     @torch.inference_mode()
     def _choose(self, wanted: Tensor, number: int) -> tuple[list[int], Tensor]:
