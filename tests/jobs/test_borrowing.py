@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from bitpuppet.data.bank import HEADER, Bank
@@ -135,6 +137,29 @@ def test_frames_of_one_motion_are_told_apart_by_their_order(
     assert not torch.equal(lent.references.numbers[0, own], lent.references.numbers[0, own + 1])
 
 
+def test_strangers_drive_only_those_who_are_much_alike(
+    model: BitrateControlledDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = Bank([draw_character("old", 200)], TINY.canvas)
+    content, _ = place_clip(draw_character("new", 90).animations[0].frames, TINY.canvas)
+    known = Engine(model, torch.device("cpu"), torch.float32).encode_content(content)
+    lender = Lender(bank, model, torch.device("cpu"))
+    stranger = np.ones((2, TINY.groups), np.int64)
+    jump = model.quantizer.look_up(torch.from_numpy(stranger)).detach()
+    lender._motion = {0: torch.cat([torch.zeros(3, TINY.motion_width), jump[:1], torch.ones_like(jump)])}
+
+    def count(likeness: float, tokens: NDArray[np.int64]) -> int:
+        (one,) = bank.introduce(content)
+        monkeypatch.setattr(bank, "introduce", lambda frames: [replace(one, likeness=likeness)])
+        lent = lender.lend(known, content, tokens).references
+        monkeypatch.undo()
+        assert lent is not None
+        return lent.tokens.shape[1] - 2 * len(content)
+
+    assert count(0.9, stranger) == 1, "its pose is looked up"
+    assert count(0.2, stranger) == 0
+
+
 def test_animations_are_recognized_one_after_the_other(model: BitrateControlledDiffusion) -> None:
     bank = Bank([draw_character("friend", 200), draw_character("other", 120)], TINY.canvas)
     lender = Lender(bank, model, torch.device("cpu"))
@@ -143,3 +168,7 @@ def test_animations_are_recognized_one_after_the_other(model: BitrateControlledD
     strange = torch.randn(1, TINY.motion_width)
     clip = torch.cat([jump, strange, walk, walk, walk[:2]])
     assert lender._recognize(clip).tolist() == [3, 4, 5, -1, 0, 1, 2, 0, 1, 2, -1, -1], "a part of a walk is no walk"
+    still = Character("still", (CharacterAnimation("stand", draw_character("", 9).animations[0].frames[:1], (100,)),))
+    lender = Lender(Bank([still], TINY.canvas), model, torch.device("cpu"))
+    lender._motion = {0: strange}
+    assert lender._recognize(strange).tolist() == [0] and lender._recognize(clip).max() == -1
