@@ -33,10 +33,12 @@ def test_a_resumed_run_goes_by_its_own_steps() -> None:
 
 def test_the_length_is_fitted_to_the_time_that_is_left() -> None:
     clock = TuningClock({READING: 1.0, DRAWING: 4.0})
-    assert clock.fit_length(75, 100, 50.0, 0.5) == 100  # nothing was seen of drawing
-    for _ in range(25):
+    assert clock.fit_length(60, 80, 40.0, 0.5) == 80  # nothing was seen of drawing
+    for _ in range(20):
         clock.note(DRAWING, 2.0)
-    assert clock.fit_length(75, 100, 50.0, 0.5) == 100
-    assert clock.fit_length(75, 100, 20.0, 0.5) == 85
-    assert clock.fit_length(75, 100, -5.0, 0.5) == 76
-    assert clock.fit_length(75, 100, 5000.0, 0.5) == 150  # the 75th step is one of drawing
+    assert clock.fit_length(60, 80, 40.0, 0.5) == 80
+    assert clock.fit_length(60, 80, 20.0, 0.5) == 70
+    assert clock.fit_length(60, 80, -5.0, 0.5) == 61
+    assert clock.fit_length(60, 80, 5000.0, 0.5) == 120  # the 60th step is one of drawing
+    assert clock.fit_length(61, 80, 20.0, 0.5) == 80  # not at every step
+    assert clock.fit_length(3, 5, 0.5, 0.0) == 4  # in the shortest runs

@@ -361,8 +361,8 @@ class FineTuning:
         return self._lessons.count_kept(TensorBatch.from_arrays(batch, self.device))
 
     def _fit_length(self) -> None:
-        """Measure anew after three quarters, where minutes give the length: other programs may have come or gone."""
-        if self.recipe.steps is None and self.step == 3 * self.steps // 4 and not self._is_reading(self.step - 1):
+        """Fit the length anew while drawing, where minutes give it: other programs may have come or gone."""
+        if self.recipe.steps is None and not self._is_reading(self.step - 1):
             left = 60 * self.recipe.minutes - self.seconds
             self.steps = self._clock.fit_length(self.step, self.steps, left, self.recipe.share_reading)
 

@@ -9,6 +9,8 @@ from typing import Literal
 Stage = Literal["reading", "drawing"]
 READING: Stage = "reading"
 DRAWING: Stage = "drawing"
+FITS = 8
+"""Parts of a run after which its length is fitted: the learning rate has to fall in time."""
 _ENOUGH = 5
 """Steps from which what they took counts more than what was expected of them."""
 
@@ -51,9 +53,9 @@ class TuningClock:
     def fit_length(self, step: int, steps: int, seconds: float, share_reading: float) -> int:
         """Steps of a run that has done `step` of `steps`, the last ones drawing, and has so many seconds left.
 
-        They stay where a run was resumed so late that too little was seen of it.
+        They stay but after each of `FITS` parts of a run, and where too little was seen of it, as when it was resumed.
         """
-        if self.count(DRAWING) <= step // 10:
+        if step % max(1, steps // FITS) or self.count(DRAWING) <= step // 10:
             return steps
         most = step / max(share_reading, 0.3)  # more would make this step one of reading
         return int(min(step + max(1.0, seconds / self.measure_step(DRAWING)), most))
