@@ -67,6 +67,19 @@ def test_finished_rows_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert first.to_table().row_count == 2
 
 
+def test_a_table_of_before_a_setting_was_added_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "table.json"
+    run(out, "bits-2")
+    found = json.loads(out.read_text())
+    del found["settings"]["preset"]["stem_scale"], found["settings"]["recipe"]["control"]
+    out.write_text(json.dumps(found))
+    with pytest.raises(BitpuppetError, match=r"another budget \(recipe differs"):
+        run(out, "bits-4")  # the default of that one is another
+    found["settings"]["recipe"]["control"] = list(ablation.RECIPE.control)
+    out.write_text(json.dumps(found))
+    assert list(run(out, "bits-4").rows) == ["bits-2", "bits-4"]
+
+
 def test_rows_share_what_comes_before_rate_control(tmp_path: Path) -> None:
     settings = replace(QUICK, steps=4)
     alone = run_ablation(tmp_path / "alone.json", rows=["bits-160"], settings=settings, cpu=True)

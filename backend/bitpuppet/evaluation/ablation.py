@@ -315,13 +315,19 @@ def _read_table(out: Path, settings: Mapping[str, Any]) -> Ablation:
         return Ablation(settings, {})
     try:
         found = json.loads(out.read_text(encoding="utf-8"))
-        table = Ablation(found["settings"], {name: dict(found["rows"][name]) for name in found["rows"]})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        table = Ablation(_fill_in(found["settings"]), {name: dict(found["rows"][name]) for name in found["rows"]})
+    except (OSError, ValueError, KeyError, TypeError, BitpuppetError) as error:
         raise BitpuppetError(f"{out}: not a table of eval ablation ({error}); name another --out") from error
     if table.settings != settings:
         other = next(key for key in settings if table.settings.get(key) != settings[key])
         raise BitpuppetError(f"{out}: made with another budget ({other} differs); name another --out or remove it")
     return table
+
+
+def _fill_in(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with what has been added to presets and recipes since, at its default, which changes nothing."""
+    sizes, numbers = Preset.from_metadata(settings["preset"]), Recipe(**settings["recipe"])
+    return settings | json.loads(json.dumps({"preset": sizes.to_metadata(), "recipe": numbers.to_metadata()}))  # type: ignore[no-any-return]
 
 
 def _write_table(out: Path, table: Ablation) -> None:
