@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from copy import deepcopy
 
 import numpy as np
 from hypothesis import given, settings
@@ -162,7 +163,7 @@ def spoil(draw: st.DrawFn) -> bytes:
         for key in way:
             inner = inner[key]
         if draw(st.booleans()) or isinstance(inner, list):
-            inner[last] = draw(VALUES)
+            inner[last] = deepcopy(draw(VALUES))  # the next exchange may put something into it
         else:
             inner.pop(last, None)
     return json.dumps(root).encode()
