@@ -34,7 +34,6 @@ TRAINED_SHARE = 2 / 3
 LEAST_FRAMES = 8
 SHARE_RECOLOURED = 0.5
 """Pairs whose motion is read from recoloured frames, so that it does not say what colour anything has."""
-
 SHARE_OTHER_CLIP = 0.5
 """Pairs whose content is from another clip of the person, where frames are learnt: so it will be when it is used.
 

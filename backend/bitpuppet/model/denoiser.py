@@ -265,9 +265,8 @@ class Denoiser(nn.Module):
         frames = len(motion) // len(references.lead)
         lead, turns = (repeat(part, "b n -> (b t) n", t=frames) for part in (references.lead, references.list_turns()))
         apart = self.closeness * lead - self.compare(motion, references)
-        own = turns == repeat(
-            first + 1 + torch.arange(frames, device=turns.device), "t -> (b t) 1", b=len(lead) // frames
-        )
+        asked = first + 1 + torch.arange(frames, device=turns.device)
+        own = turns == repeat(asked, "t -> (b t) 1", b=len(references.lead))
         near = torch.where(lead > 0, apart - _HAIR * own, torch.inf).min(dim=1)
         numbers = rearrange(references.numbers, "b n (h p) (w q) -> b n (h w p q)", p=self.patch, q=self.patch)
         clips = torch.arange(len(numbers), device=numbers.device).repeat_interleave(frames)

@@ -53,7 +53,7 @@ def inherit(model: BitrateControlledDiffusion, state: Mapping[str, Tensor]) -> f
 
 
 def spread_blocks(fewer: int, more: int, turns: int = 1) -> list[int]:
-    """Which of `more` blocks so many fewer ones begin with: evenly spread, first and last among them.
+    """Which of `more` blocks so many fewer ones begin with: evenly spread, first to last, or the first alone.
 
     Blocks of which so many `turns` make a round are taken round by round, as long as both counts are whole rounds.
     """

@@ -49,8 +49,7 @@ class Looks:
             content = [n for n in content if Pose(pose.character, n) not in hidden] or content
             driver = next(iter(source.find_drivers(pose)), pose)
             name = f"{character.name}, {character.animations[pose.animation].name}"
-            others = [one for number, one in enumerate(source.characters) if number != pose.character]
-            self._scenes.append(_Look(name, source.make_scene(pose, content, driver), Bank(others, source.canvas)))
+            self._scenes.append(_make_look(name, source, pose, content, driver))
         self._newcomers = _list_newcomers(source)
 
     def choose_trust(self, model: BitrateControlledDiffusion, device: torch.device) -> float:
@@ -98,22 +97,25 @@ class Looks:
 
 def _list_newcomers(source: CustomSource) -> list[_Look]:
     """Animations that others perform too, evenly spread, each of a character that is shown in its longest other one."""
-    looks: list[tuple[Pose, int, Pose]] = []
+    found: list[tuple[Pose, int, Pose]] = []
     for pose in source.targets:
         character = source.characters[pose.character]
         drivers = source.find_drivers(pose)
         others = [n for n in range(len(character.animations)) if n != pose.animation]
         if drivers and others:
             longest = max(others, key=lambda n: len(character.animations[n].frames))
-            looks.append((pose, longest, drivers[0]))
-    places = np.linspace(0, len(looks) - 1, min(len(looks), _NEWCOMERS)).round().astype(int)
-    return [_introduce(source, *looks[place]) for place in places]
+            found.append((pose, longest, drivers[0]))
+    places = np.linspace(0, len(found) - 1, min(len(found), _NEWCOMERS)).round().astype(int)
+    return [
+        _make_look(source.characters[pose.character].name, source, pose, [given], driver)
+        for pose, given, driver in (found[place] for place in places)
+    ]
 
 
-def _introduce(source: CustomSource, pose: Pose, given: int, driver: Pose) -> _Look:
+def _make_look(name: str, source: CustomSource, pose: Pose, content: Sequence[int], driver: Pose) -> _Look:
+    """The look at a target, shown in animations `content`; see `CustomSource.make_scene`."""
     others = [one for number, one in enumerate(source.characters) if number != pose.character]
-    name = source.characters[pose.character].name
-    return _Look(name, source.make_scene(pose, [given], driver), Bank(others, source.canvas))
+    return _Look(name, source.make_scene(pose, content, driver), Bank(others, source.canvas))
 
 
 class _Found(NamedTuple):
