@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from bitpuppet.data.puppets import Motion, draw_clip, make_puppet
+from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion, order_frames, pick_tokens
 from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.diffusion import precondition
 from bitpuppet.model.preset import PRESETS, Preset
-from bitpuppet.model.reference import NEAREST, References
+from bitpuppet.model.reference import LEAST_RELATIVE, NEAREST, References
 from bitpuppet.sprites import collect_palette, place_clip
 
 TINY = PRESETS["tiny"]
@@ -200,3 +201,29 @@ def test_windows_give_the_frames_of_the_whole_clip(model: BitrateControlledDiffu
     torch.testing.assert_close(alone, whole)
     still = model.decode(both, poses[:1].expand_as(poses), steps=2, noise=noise)
     assert not torch.equal(still, whole)
+
+
+@torch.inference_mode()
+def test_relative_motion_tells_what_changes_and_not_who_drives(frames: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    preset = replace(TINY, relative=True)
+    relative = BitrateControlledDiffusion(preset).eval()
+    absolute = BitrateControlledDiffusion(TINY).eval()
+    absolute.load_state_dict(relative.state_dict())
+    content, noise = encode(relative, frames[:4]), torch.randn(LEAST_RELATIVE, TINY.tokens, TINY.token_width)
+    tokens = torch.zeros(LEAST_RELATIVE, TINY.groups, dtype=torch.long)
+    tokens[::2, 0] = 3
+    other = tokens.clone()
+    other[:, 1:] = 5  # the same change by somebody of whom all other codewords are different
+    drawn = {
+        model: [model.decode(content, motion, steps=1, noise=noise) for motion in (tokens, other)]
+        for model in (relative, absolute)
+    }
+    torch.testing.assert_close(*drawn[relative], atol=0.5, rtol=0)
+    assert float((drawn[absolute][0] - drawn[absolute][1]).abs().max()) > 2
+    assert float((drawn[relative][0][0] - drawn[relative][0][1]).abs().max()) > 2
+
+
+def test_relative_motion_needs_references() -> None:
+    with pytest.raises(BitpuppetError, match="relative to that of references"):
+        replace(TINY, reference=False, sampler="euler", relative=True)

@@ -7,7 +7,17 @@ import torch
 from torch import nn
 
 from bitpuppet.model.content import Palette
-from bitpuppet.model.reference import BLOCKS, NEAREST, SHIFT, SHIFTS, Nearest, Pointer, References, mirror
+from bitpuppet.model.reference import (
+    BLOCKS,
+    LEAST_RELATIVE,
+    NEAREST,
+    SHIFT,
+    SHIFTS,
+    Nearest,
+    Pointer,
+    References,
+    mirror,
+)
 
 SIDE, PATCH = 8, 4
 
@@ -149,3 +159,14 @@ def test_pointing_without_a_palette_is_refused() -> None:
     references = make_references()._replace(numbers=None)
     with pytest.raises(ValueError, match="palette"):
         references.take_numbers(take(0, 0), None, PATCH)
+
+
+def test_a_driver_moves_to_where_the_content_frames_are() -> None:
+    references = make_references()
+    driver = torch.randn(2, LEAST_RELATIVE, 6) + torch.tensor([5.0, -3.0])[:, None, None]
+    moved = references.take_over(driver)
+    torch.testing.assert_close(moved.mean(dim=1)[0], references.motion[0].mean(dim=0))
+    torch.testing.assert_close(moved.mean(dim=1)[1], references.motion[1, [0, 2]].mean(dim=0))  # one is not shown
+    torch.testing.assert_close(moved[:, 1:] - moved[:, :-1], driver[:, 1:] - driver[:, :-1])
+    few = driver[:, 1:]
+    assert torch.equal(references.take_over(few), few), "a few frames do not tell who somebody is"

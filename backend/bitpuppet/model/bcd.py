@@ -159,6 +159,8 @@ class BitrateControlledDiffusion(nn.Module):
         """
         memory = self.denoiser.remember(content)
         condition = rearrange(self.quantizer.look_up(motion), "(b t) w -> b t w", b=len(content.tokens))
+        if self.preset.relative and content.references is not None:
+            condition = content.references.take_over(condition)
         overlap = self.preset.temporal_reach * len(self.denoiser.temporal_blocks)
         windows = cut_windows(condition.shape[1], at_once, overlap)
         if self.preset.sampler == "readings":

@@ -81,6 +81,9 @@ class Preset:
     """Whether the denoiser is given the content frame whose motion is nearest."""
     telling_width: int = 0
     """Hidden width of what tells from motion how a reference differs from the frame that is asked for; 0 for none."""
+    relative: bool = False
+    """Whether motion is taken from its mean over the clip to the mean of the content frames': where tokens tell more
+    than the pose, of whose face it is, drivers move a character and do not make it look like them."""
     mirrored: bool = True
     """Whether what a mirror shows of the content frames is a reference, too."""
     temporal_width: int = 64
@@ -133,6 +136,11 @@ class Preset:
             raise BitpuppetError(
                 f"preset {self.name}: differences are told from references, in values of the clean frame; set "
                 "telling_width to 0, or reference to true, head to values and prediction to clean"
+            )
+        if self.relative and not self.reference:
+            raise BitpuppetError(
+                f"preset {self.name}: motion is relative to that of references; set reference to true, or relative to "
+                "false"
             )
         if self.sampler == "readings" and not (
             self.reference and self.head == "palette" and self.prediction == "clean"
@@ -251,6 +259,7 @@ PRESETS: Mapping[str, Preset] = {
         head="values",
         detail_frames=4,
         telling_width=128,
+        relative=True,
         mirrored=False,
         temporal_every=3,
         sigma_data=0.95,

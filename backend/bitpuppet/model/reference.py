@@ -23,6 +23,8 @@ BLOCKS = 2
 SHIFT = 2
 """Pixels to each side by which a block may point beside its own place, as block motion in a video codec."""
 SHIFTS = (2 * SHIFT + 1) ** 2
+LEAST_RELATIVE = 8
+"""Frames of a driver from which on its mean is taken for what it looks like, see `References.take_over`."""
 LEAD = 40.0
 """Of frames that the first character of a bank lends: they are drawn for the very pose. Codewords of a group are 13 to
 18 apart, so a content frame of another pose comes before them only where it shares most of its codewords."""
@@ -90,6 +92,21 @@ class References(NamedTuple):
             distances = distances - self.lead[:, None]
         found: Tensor = rearrange(distances - self.mask.logical_not()[:, None] * HIDDEN, "b t n -> (b t) n")
         return found
+
+    def take_over(self, motion: Tensor) -> Tensor:
+        """Motion of a driver, (B, T, motion_width), moved so that its mean is that of these frames.
+
+        What a driver's tokens say of themselves, in all of their frames, drops out, and what moves stays. It takes no
+        more bits. Fewer than LEAST_RELATIVE frames have no mean that says who somebody is, and stay as they are.
+        """
+        if motion.shape[1] < LEAST_RELATIVE:
+            return motion
+        return motion + (self.find_base()[:, None] - motion.mean(dim=1, keepdim=True)).to(motion.dtype)
+
+    def find_base(self) -> Tensor:
+        """The mean motion of the frames that count, (B, motion_width)."""
+        counted = self.mask[..., None].to(self.motion.dtype)
+        return (self.motion * counted).sum(dim=1) / counted.sum(dim=1).clamp(min=1)
 
     def find_nearest(self, motion: Tensor, closeness: Tensor, metric: nn.Linear, passed: int = 0) -> Nearest:
         """The frames of each clip that are nearest, as `measure` does.
