@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,9 @@ from numpy.typing import NDArray
 from bitpuppet.data.puppets import draw_clip, make_puppet
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs import engine as engine_module
-from bitpuppet.jobs.engine import Engine
+from bitpuppet.jobs.engine import PREVIEWED, Engine
 from bitpuppet.model.bcd import BitrateControlledDiffusion
+from bitpuppet.model.latent_codec import LatentCodec
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.sprites import MAX_FRAMES, place_clip
 
@@ -114,3 +118,29 @@ def test_number_of_frames_out_of_range(engine: Engine, frames: Frames, count: in
 def test_device_that_is_not_there() -> None:
     with pytest.raises(BitpuppetError, match="--device nonsense: cannot be used here"):
         Engine.load("tiny", None, "nonsense")
+
+
+def test_an_autoencoder_that_takes_long_can_be_stopped_before_and_after_the_steps(
+    autoencoder_folder: Path, frames: Frames
+) -> None:
+    sizes = replace(
+        PRESETS["heads"], canvas=64, latent_channels=4, width=32, heads=2, stem_width=8, encoder_blocks=1, steps=1
+    )
+    codec = LatentCodec.load(autoencoder_folder, sizes)
+    codec.at_once = 2
+    engine = Engine(BitrateControlledDiffusion(sizes, codec), torch.device("cpu"), torch.float32)
+    told: list[tuple[int, int, int]] = []
+    engine.retarget(frames, frames, callback=lambda step, steps, drawn: told.append((step, steps, len(drawn))))
+    assert told == [(0, 1, 0)] * 6 + [(1, 1, PREVIEWED)] + [(1, 1, 0)] * 3
+
+    for stop in (0, 5, 8):
+        heard = []
+
+        def end(step: int, steps: int, drawn: NDArray[np.float32], heard: list[int] = heard, stop: int = stop) -> None:
+            heard.append(step)
+            if len(heard) > stop:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            engine.retarget(frames, frames, callback=end)
+        assert len(heard) == stop + 1

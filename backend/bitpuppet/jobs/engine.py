@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from bitpuppet.errors import BitpuppetError
 from bitpuppet.jobs.borrowing import Lender, read_bank
 from bitpuppet.jobs.retarget import StepWatch, check_numbers
 from bitpuppet.model.bcd import BitrateControlledDiffusion
-from bitpuppet.model.codec import Codec
+from bitpuppet.model.codec import Beat, Codec
 from bitpuppet.model.content import Content
 from bitpuppet.model.device import autocast, frames_at_once, pick_device, pick_dtype
 from bitpuppet.model.packing import PackedTokens, TokenCoder
@@ -82,9 +82,13 @@ class Engine:
         """A context in which the model computes in the engine's number format."""
         return autocast(self.device, self.dtype)
 
-    def encode_motion(self, motion: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Motion tokens (T, groups) of frames (T, canvas, canvas, 4)."""
-        pieces = [self._in_format(self.model.encode_motion, piece) for piece in self._split(motion)]
+    def encode_motion(self, motion: NDArray[np.uint8], beat: Beat | None = None) -> NDArray[np.int64]:
+        """Motion tokens (T, groups) of frames (T, canvas, canvas, 4); `beat` is called where that takes long."""
+
+        def encode(frames: Tensor) -> Tensor:
+            return self.model.encode_motion(frames, beat)
+
+        pieces = [self._in_format(encode, piece) for piece in self._split(motion)]
         return torch.cat(pieces).cpu().numpy()
 
     def count_bits(self, tokens: NDArray[np.int64]) -> float:
@@ -132,14 +136,18 @@ class Engine:
             motion: uint8 (T, canvas, canvas, 4), or packed motion tokens.
             seed: 0 or more.
             steps: sampling steps; None for the preset's.
-            callback: called after each step, for progress, preview and cancelling.
+            callback: called after each step, for progress, preview and cancelling. Where an autoencoder reads frames,
+                which takes long, it is called meanwhile with step 0 and no frames.
 
         Raises:
             BitpuppetError: `steps`, `seed` or the number of frames is out of range; packed tokens of another model.
         """
         check_numbers(seed, steps)
         _check_count(len(motion))
-        tokens = self.coder.unpack(motion) if isinstance(motion, PackedTokens) else self.encode_motion(motion)
+        if isinstance(motion, PackedTokens):
+            tokens = self.coder.unpack(motion)
+        else:
+            tokens = self.encode_motion(motion, self._make_beat(callback, 0, steps))
         frames = self.draw(content, tokens, seed=seed, steps=steps, callback=callback)
         return Retargeted(frames, tokens, self.count_bits(tokens))
 
@@ -160,7 +168,7 @@ class Engine:
         check_numbers(seed, steps)
         _check_count(len(tokens))
         steps = self.preset.steps if steps is None else steps
-        memory = self.encode_content(content, tokens)
+        memory = self.encode_content(content, tokens, self._make_beat(callback, 0, steps))
         shape = len(tokens), self.preset.tokens, self.preset.token_width
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
@@ -171,24 +179,37 @@ class Engine:
 
         motion, at_once = torch.from_numpy(tokens).to(self.device), frames_at_once(self.device)
         with self.autocast():
-            drawn = self.model.decode(memory, motion, steps=steps, noise=noise, callback=watch, at_once=at_once)
+            beat = self._make_beat(callback, steps, steps)
+            drawn = self.model.decode(
+                memory, motion, steps=steps, noise=noise, callback=watch, at_once=at_once, beat=beat
+            )
         frames: NDArray[np.float32] = drawn.float().cpu().numpy()
         return frames
 
-    def encode_content(self, content: NDArray[np.uint8], tokens: NDArray[np.int64] | None = None) -> Content:
+    def encode_content(
+        self, content: NDArray[np.uint8], tokens: NDArray[np.int64] | None = None, beat: Beat | None = None
+    ) -> Content:
         """What the decoder knows of a character from frames (N, canvas, canvas, 4), N >= 1.
 
         Args:
             content: the frames.
             tokens: the motion (T, groups) that will be asked for; with it, frames are borrowed from the model's bank.
+            beat: called where it takes long.
         """
         palette = collect_palette(content) if self.preset.head == "palette" else None
         colours = None if palette is None else torch.from_numpy(palette).to(self.device)
         with self.autocast():
-            known = self.model.encode_content(torch.from_numpy(content).to(self.device), colours)
+            known = self.model.encode_content(torch.from_numpy(content).to(self.device), colours, beat)
             if self._lender is None or tokens is None:
                 return known
             return self._lender.lend(known, content, tokens)
+
+    def _make_beat(self, callback: StepWatch | None, step: int, steps: int | None) -> Beat | None:
+        """Tell a step watch again where it is, without frames."""
+        if callback is None:
+            return None
+        nothing = np.zeros((0, self.preset.canvas, self.preset.canvas, 4), dtype=np.float32)
+        return partial(callback, step, self.preset.steps if steps is None else steps, nothing)
 
     def _in_format(self, encode: Callable[[Tensor], Tensor], frames: NDArray[np.uint8] | Tensor) -> Tensor:
         tensor = torch.as_tensor(frames).to(self.device)

@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 
 Frames = NDArray[np.uint8]
 StepWatch = Callable[[int, int, NDArray[np.float32]], None]
-"""(step from 1, steps, preview (T, canvas, canvas, 4) in 0..255); whatever it raises cancels the job."""
+"""(step from 1, steps, preview (T, canvas, canvas, 4) in 0..255); whatever it raises cancels the job.
+
+An autoencoder takes long before and after the steps: meanwhile it is called with step 0 and then with the last one, and
+a preview of no frames."""
 
 MAX_STEPS = 100
 """Most sampling steps of a job, as many as `Engine` takes."""

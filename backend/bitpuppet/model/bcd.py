@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from bitpuppet.model.codec import Codec, make_codec
+from bitpuppet.model.codec import Beat, Codec, make_codec
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.denoiser import Denoiser
 from bitpuppet.model.diffusion import StepCallback, sample
@@ -84,13 +84,14 @@ class BitrateControlledDiffusion(nn.Module):
         self.denoiser = Denoiser(preset)
 
     @torch.inference_mode()
-    def encode_content(self, frames: Tensor, colours: Tensor | None = None) -> Content:
+    def encode_content(self, frames: Tensor, colours: Tensor | None = None, beat: Beat | None = None) -> Content:
         """Content of one character.
 
         Args:
             frames: uint8 RGBA (T, canvas, canvas, 4) on the model's device, any views. All of them may become
                 references; of more than the preset's `content_frames` the encoder sees that many, evenly spaced.
             colours: the character's palette, uint8 RGB (P, 3), for presets that choose among it.
+            beat: called while frames are encoded, where that takes long.
 
         Raises:
             ValueError: the preset needs a palette and `colours` is None.
@@ -101,28 +102,29 @@ class BitrateControlledDiffusion(nn.Module):
                 raise ValueError(f"preset {self.preset.name} chooses among the character's colours, none were given")
             count = torch.tensor([len(colours)], device=colours.device)
             palette = Palette.from_rgb(colours[None], count)
-        chosen = frames[order_frames(len(frames), self.preset).to(frames.device)]
+        chosen = order_frames(len(frames), self.preset).to(frames.device)
         if isinstance(self.encoder, FrameEncoder):
-            clip = self.codec.encode(chosen)[None]
+            clip = self.codec.encode(frames[chosen], beat)[None]
             return self.encoder.forward_content(clip, torch.ones(clip.shape[:2], dtype=torch.bool, device=clip.device))
-        picked = self._pick_occupied(chosen)
+        # What a mirror shows comes after the frames themselves, which keep their numbers.
+        seen = mirror(frames[None])[0] if self.preset.reference and self.preset.mirrored else frames
+        clean = self.codec.encode(seen if self.preset.reference else frames[chosen], beat)
+        picked = self._pick_occupied(clean[chosen] if self.preset.reference else clean)
         detail = min(len(picked.mask), self.preset.detail_frames) * picked.mask.shape[1]
         tokens, places, mask = (rearrange(part, "t l ... -> 1 (t l) ...") for part in picked)
         content = self.encoder.forward_content(tokens, places, mask, palette, detail=detail)
-        return content._replace(references=self._keep_references(frames, palette) if self.preset.reference else None)
-
-    def _keep_references(self, frames: Tensor, palette: Palette | None) -> References:
-        if self.preset.mirrored:
-            frames = mirror(frames[None])[0]
-        motion = self.quantizer.look_up(self.encode_motion(frames))
-        mask = torch.ones(1, len(frames), dtype=torch.bool, device=frames.device)
-        numbers = None if palette is None else palette.number_pixels(frames)[None]
-        return References(self.codec.encode(frames)[None], motion[None], mask, numbers)
+        if not self.preset.reference:
+            return content
+        motion: Quantized = self.quantizer(self.encoder.forward_motion(*self._pick_occupied(clean)))
+        mask = torch.ones(1, len(seen), dtype=torch.bool, device=seen.device)
+        numbers = None if palette is None else palette.number_pixels(seen)[None]
+        references = References(clean[None], self.quantizer.look_up(motion.indices)[None], mask, numbers)
+        return content._replace(references=references)
 
     @torch.inference_mode()
-    def encode_motion(self, frames: Tensor) -> Tensor:
+    def encode_motion(self, frames: Tensor, beat: Beat | None = None) -> Tensor:
         """Motion tokens of frames, uint8 RGBA (T, canvas, canvas, 4): int64 (T, groups)."""
-        quantized: Quantized = self.quantizer(self._read_motion(frames))
+        quantized: Quantized = self.quantizer(self._read_motion(frames, beat))
         return quantized.indices
 
     @torch.inference_mode()
@@ -140,6 +142,7 @@ class BitrateControlledDiffusion(nn.Module):
         noise: Tensor,
         callback: StepCallback | None = None,
         at_once: int = 128,
+        beat: Beat | None = None,
     ) -> Tensor:
         """Rebuild frames.
 
@@ -153,6 +156,7 @@ class BitrateControlledDiffusion(nn.Module):
             noise: unit normal, (B * T, N, D).
             callback: see `sample`.
             at_once: frames of a clip in one window, 1 or more.
+            beat: called while tokens become frames, where that takes long.
 
         Returns:
             Straight-alpha RGBA, float32 (B * T, canvas, canvas, 4) in 0..255.
@@ -165,7 +169,7 @@ class BitrateControlledDiffusion(nn.Module):
         windows = cut_windows(condition.shape[1], at_once, overlap)
         if self.preset.sampler == "readings":
             readings = average_readings(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)
-            return self.codec.decode(readings)
+            return self.codec.decode(readings, beat)
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
             split = (rearrange(part, "(b t) ... -> b t ...", b=len(condition)) for part in (tokens, level))
@@ -176,20 +180,20 @@ class BitrateControlledDiffusion(nn.Module):
                 drawn.append(window.keep(self.denoiser.read_out(said, memory), len(condition)))
             return rearrange(torch.cat(drawn, dim=1), "b t ... -> (b t) ...")
 
-        return self.codec.decode(sample(self.preset, predict, noise, steps, callback))
+        return self.codec.decode(sample(self.preset, predict, noise, steps, callback), beat)
 
-    def _read_motion(self, frames: Tensor) -> Tensor:
+    def _read_motion(self, frames: Tensor, beat: Beat | None = None) -> Tensor:
         """Motion before quantization; an encoder of clips gets windows as long as in training."""
+        clean = self.codec.encode(frames, beat)
         if not isinstance(self.encoder, FrameEncoder):
-            return self.encoder.forward_motion(*self._pick_occupied(frames))
-        clip, window = self.codec.encode(frames)[None], self.preset.clip_frames // 2
+            return self.encoder.forward_motion(*self._pick_occupied(clean))
+        clip, window = clean[None], self.preset.clip_frames // 2
         parts = []
         for start in range(0, len(frames), window):
             first = max(0, min(start, len(frames) - window))
             parts.append(self.encoder.forward_motion(clip[:, first : first + window])[start - first :])
         return torch.cat(parts)
 
-    def _pick_occupied(self, frames: Tensor) -> Picked:
-        tokens = self.codec.encode(frames)
+    def _pick_occupied(self, tokens: Tensor) -> Picked:
         most = int(self.codec.occupied(tokens).sum(dim=1).max())
         return pick_tokens(self.codec, tokens, max(most, 1))

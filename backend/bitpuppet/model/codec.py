@@ -6,6 +6,7 @@ The paper works on the latents of a pretrained image autoencoder. Pixel art is e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -15,18 +16,20 @@ from torch import Tensor
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.preset import Preset
 
+Beat = Callable[[], None]
+"""Called again and again while something takes long; whatever it raises ends that."""
 EMPTY = -1.0
 """Every value of a patch that shows nothing."""
 
 
 class Codec(Protocol):
-    """Frames to tokens and back; both ways are without gradient where the codec is pretrained."""
+    """Frames to tokens and back; both ways are without gradient where the codec is pretrained, and `beat` is called."""
 
-    def encode(self, frames: Tensor) -> Tensor:
+    def encode(self, frames: Tensor, beat: Beat | None = None) -> Tensor:
         """Frames, uint8 straight-alpha RGBA (F, H, W, 4), to tokens, float (F, N, D), about unit scale."""
         ...
 
-    def decode(self, tokens: Tensor) -> Tensor:
+    def decode(self, tokens: Tensor, beat: Beat | None = None) -> Tensor:
         """Tokens (F, N, D) to frames, float32 straight-alpha RGBA (F, H, W, 4) in 0..255."""
         ...
 
@@ -45,13 +48,13 @@ class PatchCodec:
     def __init__(self, patch: int) -> None:
         self.patch = patch
 
-    def encode(self, frames: Tensor) -> Tensor:
-        """See `Codec.encode`; H and W divide by the patch."""
+    def encode(self, frames: Tensor, beat: Beat | None = None) -> Tensor:
+        """See `Codec.encode`; H and W divide by the patch. It takes no time worth a beat."""
         rgba = frames.float() / 255
         premultiplied = torch.cat([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], dim=-1)
         return rearrange(premultiplied * 2 - 1, "f (h p) (w q) c -> f (h w) (p q c)", p=self.patch, q=self.patch)
 
-    def decode(self, tokens: Tensor) -> Tensor:
+    def decode(self, tokens: Tensor, beat: Beat | None = None) -> Tensor:
         """See `Codec.decode`; the frame is square."""
         side = round(tokens.shape[1] ** 0.5)
         pixels = rearrange(

@@ -16,6 +16,7 @@ from bitpuppet.model.preset import Preset
 
 if TYPE_CHECKING:
     from bitpuppet.model.autoencoders import Autoencoder
+    from bitpuppet.model.codec import Beat
 
 Background = Literal["black", "white"]
 
@@ -79,11 +80,13 @@ class LatentCodec:
         return f"{fingerprint(self.autoencoder)}-{self.scale:g}-{self.shift:g}-{self.background:g}-{self.patch}"
 
     @torch.no_grad()
-    def encode(self, frames: Tensor) -> Tensor:
+    def encode(self, frames: Tensor, beat: Beat | None = None) -> Tensor:
         """See `Codec.encode`; H and W divide by the patch times the autoencoder's scale."""
         self._follow(frames)
         parts = []
         for piece in frames.split(self.at_once):
+            if beat is not None:
+                beat()
             rgba = rearrange(piece.float() / 255, "f h w c -> f c h w")
             rgb = rgba[:, :3] * rgba[:, 3:] + self.background * (1 - rgba[:, 3:])
             with torch.autocast(frames.device.type, enabled=False):
@@ -93,7 +96,7 @@ class LatentCodec:
         return rearrange(latents, "f c (h p) (w q) -> f (h w) (p q c)", p=self.patch, q=self.patch)
 
     @torch.no_grad()
-    def decode(self, tokens: Tensor) -> Tensor:
+    def decode(self, tokens: Tensor, beat: Beat | None = None) -> Tensor:
         """See `Codec.decode`; the frame is square and opaque."""
         self._follow(tokens)
         side = round(tokens.shape[1] ** 0.5)
@@ -102,6 +105,8 @@ class LatentCodec:
         size = side * self.patch * count_cells(self.autoencoder)[1]
         frames = tokens.new_full((len(tokens), size, size, 4), 255.0, dtype=torch.float32)
         for start in range(0, len(tokens), self.at_once):
+            if beat is not None:
+                beat()
             piece = latents[start : start + self.at_once] / self.scale + self.shift
             with torch.autocast(tokens.device.type, enabled=False):
                 drawn = self.autoencoder.decode(piece).sample

@@ -247,7 +247,7 @@ def _make_callback(prepared: Prepared, watch: Watch) -> StepWatch:
     """The engine's callback for a job's watch."""
 
     def tell(step: int, steps: int, drawn: NDArray[np.float32]) -> None:
-        watch(step, steps, _make_preview(prepared, drawn))
+        watch(step, steps, _make_preview(prepared, drawn) if len(drawn) else None)
 
     return tell
 
