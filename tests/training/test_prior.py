@@ -24,6 +24,7 @@ from bitpuppet.training.prior import (
     encode_animations,
     measure_bits,
     run_train_prior,
+    show_sprites,
     train_prior,
 )
 
@@ -47,6 +48,25 @@ def test_sequences_are_animations_played_on() -> None:
     assert len(set(batch.tokens[:, 0, 0])) > 1, "some start in the middle"
     slow = draw_sequences([clips], [1.0], np.random.default_rng(0), SIZES, replace(plain, slow=1.0))
     assert (slow.tokens[:, 0:12:2] == slow.tokens[:, 1:12:2]).all()
+
+
+def test_nobody_guesses_how_a_video_goes_on() -> None:
+    plain = replace(RECIPE, aimed=0.0, slow=0.0, strange=0.0, batch=100)
+    long = [TokenClip(np.arange(40)[:, None].repeat(2, axis=1), None)]
+    batch = draw_sequences([long], [1.0], np.random.default_rng(0), SIZES, plain)
+    assert (np.diff(batch.tokens[..., 0], axis=1) == 1).all() and batch.counted.all()
+    assert batch.tokens[:, 0, 0].min() == 0 and batch.tokens[:, -1, 0].max() == 39, "from anywhere in it to its end"
+    short = [TokenClip(np.arange(8)[:, None].repeat(2, axis=1), None)]
+    batch = draw_sequences([short], [1.0], np.random.default_rng(0), SIZES, plain)
+    np.testing.assert_array_equal(batch.tokens[:, :, 0], np.tile(np.minimum(np.arange(13), 7), (100, 1)))
+    np.testing.assert_array_equal(batch.counted, np.tile(np.arange(12) < 7, (100, 1)))
+
+
+def test_a_prior_of_videos_knows_their_second_halves() -> None:
+    rng = np.random.default_rng(3)
+    clips = [TokenClip(rng.integers(8, size=(14, 2)), None) for _ in range(3)]
+    before = measure_bits(train_prior([clips], [1.0], SIZES, replace(RECIPE, steps=1)), clips)
+    assert measure_bits(train_prior([clips], [1.0], SIZES, replace(RECIPE, strange=0.0)), clips) < before - 2
 
 
 def test_changed_animations_are_predicted_from_what_was_seen_alone() -> None:
@@ -156,7 +176,7 @@ def engine() -> Engine:
 def test_a_run_writes_a_prior_of_its_model(engine: Engine, tmp_path: Path) -> None:
     out, seen = tmp_path / "prior.safetensors", []
     recipe = PriorRecipe(steps=2, batch=2, puppets=2, puppet_motions=2)
-    bits = run_train_prior(engine, None, recipe, out, lambda *told: seen.append(told))
+    bits = run_train_prior(engine, show_sprites(None, 64, recipe), recipe, out, lambda *told: seen.append(told))
     assert bits > 0
     assert load_prior(engine.model, out).sizes.groups == PRESETS["tiny"].groups
     assert seen[-1][:3] == ("training the prior", 2, 2)
@@ -170,7 +190,7 @@ def test_a_run_that_is_stopped_writes_nothing(engine: Engine, tmp_path: Path) ->
 
     recipe = PriorRecipe(steps=2, batch=2, puppets=1, puppet_motions=1)
     with pytest.raises(KeyboardInterrupt):
-        run_train_prior(engine, None, recipe, tmp_path / "prior.safetensors", stop)
+        run_train_prior(engine, show_sprites(None, 64, recipe), recipe, tmp_path / "prior.safetensors", stop)
     assert not list(tmp_path.iterdir())
 
 

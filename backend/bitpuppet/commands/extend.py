@@ -104,6 +104,7 @@ def extend(
     from bitpuppet.jobs.continuation import DEFAULT_TEMPERATURE, DEFAULT_TOP_P, ExtendSettings
     from bitpuppet.jobs.extend import ExtendJob, perform, read_job
     from bitpuppet.jobs.pixels import PixelOptions
+    from bitpuppet.model.preset import find_preset
     from bitpuppet.sprites.ranges import parse_frame, parse_rows
     from bitpuppet.sprites.video.settings import Videos
 
@@ -111,6 +112,9 @@ def extend(
         wanted = PixelOptions(palette, hard_alpha, outline, orphans, patterns)
     pixels = wanted.resolve()  # a palette that cannot be read is the fault of a file, not of the command line
     with options.bad_usage():
+        sizes = find_preset(preset)
+        if sizes.codec == "latent":  # the whole picture counts, as in retarget
+            crop, size = crop or "centre", size or f"{sizes.canvas}x{sizes.canvas}"
         settings = ExtendSettings(
             frames,
             loop=loop,

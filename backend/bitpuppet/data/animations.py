@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitpuppet.data.benchmark import MOTIONS, Benchmark, split_characters
+from bitpuppet.data.heads import HeadClip
 from bitpuppet.data.lpc import Wardrobe
 from bitpuppet.data.puppets import draw_clip, is_held_out, make_puppet
+from bitpuppet.data.rendered import RenderedFolder
 from bitpuppet.sprites import place_clip
 
 LPC_WALK, LPC_FALL = range(8, 12), 20
@@ -28,14 +30,18 @@ class Animation:
     name: str
     frames: NDArray[np.uint8]
     """Straight-alpha RGBA on the model's canvas, (T, canvas, canvas, 4)."""
-    again: int = 0
-    """The frame, 0..T-1, that follows the last one: 0 for a cycle and for a blow that is struck again and again."""
+    again: int | None = 0
+    """The frame, 0..T-1, that follows the last one: 0 for a cycle and for a blow that is struck again and again. None
+    where nobody knows, as of a video."""
 
 
-def play(count: int, again: int, length: int, start: int = 0) -> NDArray[np.int64]:
-    """Which of `count` frames a game shows at `length` ticks, from frame `start` on, when `again` follows the last."""
-    ticks = start + np.arange(length)
-    return np.where(ticks < count, ticks, again + (ticks - again) % (count - again)).astype(np.int64)
+def play(count: int, again: int | None, length: int, start: int = 0) -> NDArray[np.int64]:
+    """Which of `count` frames a game shows at `length` ticks, from frame `start` on, when `again` follows the last.
+
+    The last one stays where nobody knows what follows.
+    """
+    ticks, back = start + np.arange(length), count - 1 if again is None else again
+    return np.where(ticks < count, ticks, back + (ticks - back) % (count - back)).astype(np.int64)
 
 
 def draw_benchmark(
@@ -74,3 +80,16 @@ def draw_puppets(
             motion = puppet.motions[int(number)]
             drawn = draw_clip(puppet, motion, int(rng.choice(PUPPET_FRAMES)))
             yield Animation(f"{motion.animation} {motion.direction}", place_clip(drawn, canvas)[0])
+
+
+def draw_rendered(folder: RenderedFolder, canvas: int) -> Iterator[Animation]:
+    """All motions of the rendered characters that training may show; all of them are cycles."""
+    for name in folder.known:
+        for number, (action, direction) in enumerate(folder.motions):
+            yield Animation(f"{action} {direction}", place_clip(folder.read(name, number), canvas)[0])
+
+
+def draw_heads(clips: Iterable[HeadClip], canvas: int) -> Iterator[Animation]:
+    """Clips of talking heads, from which nobody knows how they go on."""
+    for clip in clips:
+        yield Animation(clip.path.stem, clip.cut(clip.read(canvas)), None)

@@ -14,7 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bitpuppet.data.animations import Animation, draw_benchmark, draw_lpc, draw_puppets, play
+from bitpuppet.data.animations import (
+    Animation,
+    draw_benchmark,
+    draw_heads,
+    draw_lpc,
+    draw_puppets,
+    draw_rendered,
+    play,
+)
+from bitpuppet.data.heads import list_heads, split_heads
+from bitpuppet.data.rendered import open_rendered
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.device import autocast
@@ -81,8 +91,8 @@ class TokenClip(NamedTuple):
 
     tokens: NDArray[np.int64]
     """(T, groups)"""
-    again: int
-    """The frame that follows the last one."""
+    again: int | None
+    """The frame that follows the last one; None where nobody knows."""
 
 
 class MotionEncoder(Protocol):
@@ -111,14 +121,23 @@ class Sequences(NamedTuple):
     """Which of the frames after the first one are to be predicted, (B, T)."""
 
 
+class Shown(NamedTuple):
+    """What a prior learns from."""
+
+    sources: Sequence[tuple[float, Iterator[Animation]]]
+    """Animations, with the share of a batch that each source has."""
+    made_of: str
+    """What the header of the weights says of them."""
+
+
 def run_train_prior(
-    engine: MotionEncoder, data: Path | None, recipe: PriorRecipe, out: Path, watch: Watch | None = None
+    engine: MotionEncoder, shown: Shown, recipe: PriorRecipe, out: Path, watch: Watch | None = None
 ) -> float:
     """Collect motion tokens, train a prior on them and write it, whole or not at all.
 
     Args:
         engine: encodes.
-        data: the data folder, with `sprites/` and `lpc/`; None to learn from puppets alone.
+        shown: animations.
         recipe: every number of the training.
         out: ends in .safetensors.
         watch: for progress and cancelling.
@@ -131,7 +150,7 @@ def run_train_prior(
     """
     preset = engine.model.preset
     sources, shares, count = [], [], 0
-    for share, animations in list_animations(data, preset.canvas, recipe):
+    for share, animations in shown.sources:
 
         def tell(done: int, before: int = count) -> None:
             if watch is not None:
@@ -141,26 +160,42 @@ def run_train_prior(
         shares.append(share)
         count += len(sources[-1])
     prior = train_prior(sources, shares, PriorSizes(preset.groups, preset.codewords), recipe, watch)
-    made_by = {
-        "recipe": json.dumps(recipe.to_metadata()),
-        "data": "puppets" if data is None else "Sprites, LPC, puppets",
-    }
+    made_by = {"recipe": json.dumps(recipe.to_metadata()), "data": shown.made_of}
     save_prior(out, prior, engine.model, made_by)
     return measure_bits(prior, [clip for source in sources for clip in source[:: max(1, len(source) // 100)]])
 
 
-def list_animations(data: Path | None, canvas: int, recipe: PriorRecipe) -> list[tuple[float, Iterator[Animation]]]:
-    """The sources with their shares of a batch; puppets alone where there is no data folder."""
+def show_sprites(data: Path | None, canvas: int, recipe: PriorRecipe) -> Shown:
+    """Sprites, LPC and puppets; puppets alone where there is no data folder."""
     chances = np.random.default_rng([recipe.seed, 1]).spawn(3)
     shares = recipe.weights
     puppets = draw_puppets(chances[0], recipe.puppets, recipe.puppet_motions, canvas)
     if data is None:
-        return [(1.0, puppets)]
-    return [
+        return Shown([(1.0, puppets)], "puppets")
+    sources = [
         (shares[0], draw_benchmark(data / "sprites", chances[1], recipe.benchmark_characters, canvas)),
         (shares[1], draw_lpc(data / "lpc", chances[2], recipe.lpc_characters, canvas)),
         (shares[2], puppets),
     ]
+    return Shown(sources, "Sprites, LPC, puppets")
+
+
+def show_rendered(data: Path, canvas: int) -> Shown:
+    """The rendered characters of a folder that are for training.
+
+    Raises:
+        BitpuppetError: as `open_rendered`.
+    """
+    return Shown([(1.0, draw_rendered(open_rendered(data), canvas))], "rendered characters")
+
+
+def show_heads(data: Path, canvas: int) -> Shown:
+    """The clips of a folder of talking heads that are for training.
+
+    Raises:
+        BitpuppetError: as `list_heads`.
+    """
+    return Shown([(1.0, draw_heads(split_heads(list_heads(data)).training, canvas))], "talking heads")
 
 
 def encode_animations(
@@ -218,9 +253,13 @@ def _draw_sequence(clip: TokenClip, rng: np.random.Generator, sizes: PriorSizes,
             ticks = bend_ticks(length, int(rng.integers(aim)), aim, count, rng)
     if rng.random() < recipe.slow:
         ticks = ticks // 2
-    start = int(rng.integers(count)) if rng.random() < 0.5 else 0
-    frames = play(count, clip.again, int(ticks[-1]) + 1, start)[ticks]
     tokens, counted = clip.tokens, np.ones(length - 1, dtype=np.bool_)
+    if clip.again is None:
+        start = int(rng.integers(max(1, count - int(ticks[-1]))))
+        counted &= start + ticks[1:] < count  # how it goes on is not known
+    else:
+        start = int(rng.integers(count)) if rng.random() < 0.5 else 0
+    frames = play(count, clip.again, int(ticks[-1]) + 1, start)[ticks]
     if rng.random() < recipe.strange:
         tokens = change_tokens(tokens, sizes.codewords, rng)
         _, first = np.unique(frames, return_index=True)
@@ -302,12 +341,21 @@ def as_tensors(batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
 
 @torch.inference_mode()
 def measure_bits(prior: MotionPrior, clips: Sequence[TokenClip]) -> float:
-    """Bits per frame that the prior spends on the second and third playing of each clip (the first one is given)."""
+    """Bits per frame that the prior spends on the second and third playing of each clip (the first one is given).
+
+    Of a clip of which nobody knows how it goes on: on its second half.
+    """
     bits, frames = 0.0, 0
     for clip in clips:
-        count = len(clip.tokens)
-        length = min(3 * count, prior.sizes.window + 1)
-        tokens = clip.tokens[play(count, clip.again, length)]
+        count, most = len(clip.tokens), prior.sizes.window + 1
+        if clip.again is None:
+            tokens = clip.tokens[:most]
+            count = (len(tokens) + 1) // 2
+        else:
+            tokens = clip.tokens[play(count, clip.again, min(3 * count, most))]
+        length = len(tokens)
+        if length < 2:
+            continue
         left = np.zeros((1, length - 1), dtype=np.int64)
         row = Sequences(tokens[None], tokens[None, 0], left, left == 0)
         spent = prior.count_bits(*as_tensors(row))[0, count - 1 :]
