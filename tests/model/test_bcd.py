@@ -206,11 +206,11 @@ def test_windows_give_the_frames_of_the_whole_clip(model: BitrateControlledDiffu
 @torch.inference_mode()
 def test_relative_motion_tells_what_changes_and_not_who_drives(frames: torch.Tensor) -> None:
     torch.manual_seed(0)
-    preset = replace(TINY, relative=True)
-    relative = BitrateControlledDiffusion(preset).eval()
-    absolute = BitrateControlledDiffusion(TINY).eval()
+    preset = replace(TINY, mirrored=False)
+    relative = BitrateControlledDiffusion(replace(preset, relative=True)).eval()
+    absolute = BitrateControlledDiffusion(preset).eval()
     absolute.load_state_dict(relative.state_dict())
-    content, noise = encode(relative, frames[:4]), torch.randn(LEAST_RELATIVE, TINY.tokens, TINY.token_width)
+    content, noise = encode(relative, frames[:1]), torch.randn(LEAST_RELATIVE, TINY.tokens, TINY.token_width)
     tokens = torch.zeros(LEAST_RELATIVE, TINY.groups, dtype=torch.long)
     tokens[::2, 0] = 3
     other = tokens.clone()

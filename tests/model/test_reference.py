@@ -161,12 +161,19 @@ def test_pointing_without_a_palette_is_refused() -> None:
         references.take_numbers(take(0, 0), None, PATCH)
 
 
-def test_a_driver_moves_to_where_the_content_frames_are() -> None:
+def test_the_frame_of_a_driver_that_is_most_like_a_content_frame_is_taken_for_it() -> None:
     references = make_references()
-    driver = torch.randn(2, LEAST_RELATIVE, 6) + torch.tensor([5.0, -3.0])[:, None, None]
-    moved = references.take_over(driver)
-    torch.testing.assert_close(moved.mean(dim=1)[0], references.motion[0].mean(dim=0))
-    torch.testing.assert_close(moved.mean(dim=1)[1], references.motion[1, [0, 2]].mean(dim=0))  # one is not shown
-    torch.testing.assert_close(moved[:, 1:] - moved[:, :-1], driver[:, 1:] - driver[:, :-1])
-    few = driver[:, 1:]
-    assert torch.equal(references.take_over(few), few), "a few frames do not tell who somebody is"
+    changes = torch.randn(2, LEAST_RELATIVE, 6)
+    changes[:, 0] = 0
+    stranger = references.motion[:, :1] + changes + 10 * torch.ones(6)  # as far away from all of them
+    stranger[:, 0] -= 9.0
+    moved = references.take_over(stranger)
+    torch.testing.assert_close(moved[:, 0], references.motion[:, 0])
+    torch.testing.assert_close(moved[:, 1:] - moved[:, :-1], stranger[:, 1:] - stranger[:, :-1])
+    own = torch.cat([stranger[:, 1:], references.motion[:, 2:]], dim=1)
+    torch.testing.assert_close(references.take_over(own), own)  # somebody who drives themselves stays where they are
+    hidden = torch.cat([stranger[:, 1:], references.motion[:, 1:2]], dim=1)
+    assert torch.equal(references.take_over(hidden)[0], hidden[0])
+    assert not torch.equal(references.take_over(hidden)[1], hidden[1]), "that content frame is not shown"
+    few = stranger[:, 1:]
+    assert torch.equal(references.take_over(few), few)

@@ -14,6 +14,7 @@ from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.model.stem import Stem
+from bitpuppet.training import objective as objective_module
 from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.loop import choose_learners
 from bitpuppet.training.objective import CrossDriving, pick_blindly, score_colours, soften
@@ -77,6 +78,19 @@ def test_losses_are_finite_and_have_gradient() -> None:
             gradients = [value.grad for value in objective.model.denoiser.head.parameters()]
             assert all(gradient is not None for gradient in gradients)
             assert sum(float(gradient.abs().sum()) for gradient in gradients if gradient is not None) > 0
+
+
+def test_references_of_values_are_found_by_their_looks_and_not_by_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shaded frames have no palette whose entries could be counted: all frames would suit equally well."""
+    called = []
+    for name in ("score_likeness", "score_retrieval"):
+        monkeypatch.setattr(
+            objective_module, name, lambda likeness, *_, name=name: called.append(name) or 0 * likeness.sum()
+        )
+    for preset in (TINY, replace(TINY, head="values", sampler="euler")):
+        torch.manual_seed(0)
+        CrossDriving(BitrateControlledDiffusion(preset), Recipe())(draw_batch(), 1.0)
+    assert called == ["score_retrieval", "score_likeness"]
 
 
 def test_colours_that_nobody_knows_do_not_count() -> None:

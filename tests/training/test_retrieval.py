@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bitpuppet.model.reference import References
-from bitpuppet.training.retrieval import score_retrieval
+from bitpuppet.training.retrieval import measure_unlikeness, score_likeness, score_retrieval
 
 
 def make_references() -> References:
@@ -52,3 +52,17 @@ def test_a_metric_learns_which_group_matters() -> None:
 def test_without_a_palette_nothing_can_be_counted() -> None:
     with pytest.raises(ValueError, match="palette"):
         score_retrieval(torch.zeros(1, 3), torch.ones(1, 1, 4, 4), make_references()._replace(numbers=None))
+
+
+def test_values_are_found_by_what_they_look_like() -> None:
+    """Three content frames of four tokens: half of the target, all of it and more, and the very target."""
+    target = torch.tensor([[[0.0], [0.0], [-1.0], [-1.0]]])
+    shown = torch.tensor(
+        [[[[0.0], [-1.0], [-1.0], [-1.0]], [[0.0], [0.0], [0.0], [-1.0]], [[0.0], [0.0], [-1.0], [-1.0]]]]
+    )
+    references = make_references()._replace(tokens=shown, numbers=None)
+    unlike = measure_unlikeness(target, references)
+    torch.testing.assert_close(unlike, torch.tensor([[[1 / 3, 1 / 5, 0.0]]]))
+    found, missed = torch.tensor([[0.0, 9.0, -99.0]]), torch.tensor([[9.0, 0.0, -99.0]])
+    assert score_likeness(found, target, references) < 0.1, "the third is most alike, and not shown"
+    assert score_likeness(missed, target, references) > 8

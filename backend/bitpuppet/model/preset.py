@@ -82,8 +82,8 @@ class Preset:
     telling_width: int = 0
     """Hidden width of what tells from motion how a reference differs from the frame that is asked for; 0 for none."""
     relative: bool = False
-    """Whether motion is taken from its mean over the clip to the mean of the content frames': where tokens tell more
-    than the pose, of whose face it is, drivers move a character and do not make it look like them."""
+    """Whether motion is taken from the driver's frame that is most like a content frame, as if it were that one. Where
+    tokens tell more than the pose, of whose face it is, drivers then move a person without looking through."""
     mirrored: bool = True
     """Whether what a mirror shows of the content frames is a reference, too."""
     temporal_width: int = 64

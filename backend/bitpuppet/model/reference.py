@@ -24,7 +24,7 @@ SHIFT = 2
 """Pixels to each side by which a block may point beside its own place, as block motion in a video codec."""
 SHIFTS = (2 * SHIFT + 1) ** 2
 LEAST_RELATIVE = 8
-"""Frames of a driver from which on its mean is taken for what it looks like, see `References.take_over`."""
+"""Frames of a driver from which on one of them is taken for a known one, see `References.take_over`."""
 LEAD = 40.0
 """Of frames that the first character of a bank lends: they are drawn for the very pose. Codewords of a group are 13 to
 18 apart, so a content frame of another pose comes before them only where it shares most of its codewords."""
@@ -94,14 +94,19 @@ class References(NamedTuple):
         return found
 
     def take_over(self, motion: Tensor) -> Tensor:
-        """Motion of a driver, (B, T, motion_width), moved so that its mean is that of these frames.
+        """Motion of a driver, (B, T, motion_width), moved so that its frame that is most like one of these is that one.
 
-        What a driver's tokens say of themselves, in all of their frames, drops out, and what moves stays. It takes no
-        more bits. Fewer than LEAST_RELATIVE frames have no mean that says who somebody is, and stay as they are.
+        What all of a driver's tokens say of themselves drops out, and what moves stays; somebody who drives themselves
+        stays where they are. It takes no more bits. Fewer than LEAST_RELATIVE frames would be taken for what is known,
+        and stay as they are.
         """
         if motion.shape[1] < LEAST_RELATIVE:
             return motion
-        return motion + (self.find_base()[:, None] - motion.mean(dim=1, keepdim=True)).to(motion.dtype)
+        apart = torch.cdist(motion.float(), self.motion.float()) + self.mask.logical_not()[:, None] * -HIDDEN
+        nearest = apart.flatten(1).argmin(dim=1)
+        clips = torch.arange(len(motion), device=motion.device)
+        driver, own = nearest // apart.shape[2], nearest % apart.shape[2]
+        return motion + (self.motion[clips, own] - motion[clips, driver]).to(motion.dtype)[:, None]
 
     def find_base(self) -> Tensor:
         """The mean motion of the frames that count, (B, motion_width)."""

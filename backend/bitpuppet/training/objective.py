@@ -30,7 +30,7 @@ from bitpuppet.training.agreement import score_agreement
 from bitpuppet.training.bases import draw_moves
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
-from bitpuppet.training.retrieval import score_retrieval
+from bitpuppet.training.retrieval import score_likeness, score_retrieval
 
 RETRIEVAL = 0.05
 """Weight of finding the right references, beside the loss of a pixel."""
@@ -109,9 +109,13 @@ class CrossDriving(nn.Module):
             diffusion, wrong = score.loss, score.wrong
         at_max = sigma >= model.preset.sigma_max
         total = diffusion + control * recipe.rate_scale * model.quantizer.rate_loss(quantized.bits)
-        if content.references is not None and content.references.numbers is not None:
+        if content.references is not None and model.preset.codec == "patch":
             likeness = model.denoiser.compare(codewords, content.references)
-            total = total + RETRIEVAL * score_retrieval(likeness, batch.wanted, content.references)
+            if model.preset.head == "palette":
+                found = score_retrieval(likeness, batch.wanted, content.references)
+            else:
+                found = score_likeness(likeness, clean, content.references)
+            total = total + RETRIEVAL * found
         if recipe.agreement and others is not None and recipe.learns == "all":
             own = rearrange(self._encode_motion(clean, clips), "(b t) g w -> b t (g w)", b=clips)
             poses = torch.cat([batch.target, batch.content], dim=1)

@@ -12,6 +12,8 @@ from bitpuppet.model.reference import References
 
 OVERLAP_SCALE = 12.0
 """A frame that shows a tenth more of the target is then wanted three times as much."""
+UNLIKENESS_SCALE = 40.0
+"""A frame that differs by three hundredths less is then wanted three times as much."""
 
 
 def score_retrieval(likeness: Tensor, wanted: Tensor, references: References) -> Tensor:
@@ -30,13 +32,48 @@ def score_retrieval(likeness: Tensor, wanted: Tensor, references: References) ->
         A scalar with gradient, in nats.
 
     Raises:
-        ValueError: the references have no palette.
+        ValueError: the references have no palette; see `score_likeness`.
     """
     if references.numbers is None:
         raise ValueError("what frames share is counted in palette entries")
     known = (wanted > 0) & (wanted != UNKNOWN)
     shown = ((wanted[:, :, None] == references.numbers[:, None]) & known[:, :, None]).flatten(3).sum(dim=-1)
     share = shown / known.flatten(2).sum(dim=-1, keepdim=True).clamp(min=1)
-    suits = (share * OVERLAP_SCALE).masked_fill(references.mask.logical_not()[:, None], HIDDEN)
+    return _score(likeness, share * OVERLAP_SCALE, references)
+
+
+@torch.no_grad()
+def measure_unlikeness(wanted: Tensor, references: References) -> Tensor:
+    """How much content frames differ from targets, 0..1, (B, T, N): the difference by the sum of all that both show.
+
+    Args:
+        wanted: tokens of the targets in -1..1, -1 where nothing is shown, as `PatchCodec` has them, (B * T, tokens, D).
+        references: the content frames, of the same kind.
+    """
+    frames = rearrange(wanted.float(), "(b t) n d -> b t (n d)", b=len(references.tokens))
+    given = rearrange(references.tokens.float(), "b r n d -> b r (n d)")
+    apart = torch.cdist(frames, given, p=1.0)
+    return apart / ((frames + 1).sum(dim=-1)[:, :, None] + (given + 1).sum(dim=-1)[:, None]).clamp(min=1)
+
+
+def score_likeness(likeness: Tensor, wanted: Tensor, references: References) -> Tensor:
+    """`score_retrieval` where pixels are values and no choice: frames that look like the target are right to find.
+
+    Without it a denoiser of values was given a front and a side, and drew both, one through the other.
+
+    Args:
+        likeness: logits of the content frames, (F, N).
+        wanted: see `measure_unlikeness`.
+        references: the content frames.
+
+    Returns:
+        A scalar with gradient, in nats.
+    """
+    return _score(likeness, -UNLIKENESS_SCALE * measure_unlikeness(wanted, references), references)
+
+
+def _score(likeness: Tensor, suits: Tensor, references: References) -> Tensor:
+    """Cross entropy between what motion finds, (F, N), and logits of what suits, (B, T, N)."""
+    suits = suits.masked_fill(references.mask.logical_not()[:, None], HIDDEN)
     right = torch.softmax(rearrange(suits, "b t n -> (b t) n"), dim=-1)
     return -(right * torch.log_softmax(likeness.float(), dim=-1)).sum(dim=-1).mean()
