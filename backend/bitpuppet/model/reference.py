@@ -108,11 +108,6 @@ class References(NamedTuple):
         driver, own = nearest // apart.shape[2], nearest % apart.shape[2]
         return motion + (self.motion[clips, own] - motion[clips, driver]).to(motion.dtype)[:, None]
 
-    def find_base(self) -> Tensor:
-        """The mean motion of the frames that count, (B, motion_width)."""
-        counted = self.mask[..., None].to(self.motion.dtype)
-        return (self.motion * counted).sum(dim=1) / counted.sum(dim=1).clamp(min=1)
-
     def find_nearest(self, motion: Tensor, closeness: Tensor, metric: nn.Linear, passed: int = 0) -> Nearest:
         """The frames of each clip that are nearest, as `measure` does.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor, nn
 
 from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
 from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.quantizer import hard_entropy_bits
-from bitpuppet.training.bases import draw_moves
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.objective import soften
 from bitpuppet.training.recipe import Recipe
@@ -93,10 +92,6 @@ class MotionDifferences(nn.Module):
             told.append(quantized.motion)
             free.append(read.flatten(1))
         model.quantizer.observe(torch.cat(indices))
-        if model.preset.relative:
-            bases = rearrange(told[0], "(b t) w -> b t w", t=count).mean(dim=1)
-            moves = repeat(draw_moves(bases), "b w -> (b t) w", t=count)
-            told, free = [part + moves for part in told], [part + moves for part in free]
         wanted = rearrange((batch.target - content).float(), "b t n d -> (b t) n d")
         error: Tensor = telling(*told) - wanted
         loose: Tensor = telling(*free) - wanted

@@ -27,7 +27,6 @@ from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.quantizer import FINAL_SHARPNESS, Quantized, hard_entropy_bits
 from bitpuppet.model.reference import References, mirror
 from bitpuppet.training.agreement import score_agreement
-from bitpuppet.training.bases import draw_moves
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
 from bitpuppet.training.retrieval import score_likeness, score_retrieval
@@ -57,11 +56,6 @@ class CrossDriving(nn.Module):
         """
         model, recipe = self.model, self.recipe
         content, others = self._encode_content(batch, sharpness)
-        moves = None
-        if model.preset.relative and content.references is not None:
-            moves = draw_moves(content.references.find_base())
-            placed = content.references.motion + moves[:, None]
-            content = content._replace(references=content.references._replace(motion=placed))
         memory = model.denoiser.remember(content)
 
         clips = len(batch.target)
@@ -69,9 +63,6 @@ class CrossDriving(nn.Module):
         motion = self._encode_motion(driving, clips)
         quantized = self._quantize(motion, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
-        codewords = quantized.motion
-        if moves is not None:
-            codewords = codewords + repeat(moves, "b w -> (b t) w", t=batch.target.shape[1])
 
         rebuilt = pick_blindly(model.codec, clean, min(recipe.denoiser_tokens, model.preset.tokens), clips)
         if recipe.edm:
@@ -81,7 +72,7 @@ class CrossDriving(nn.Module):
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
             return model.denoiser(  # type: ignore[no-any-return]
-                tokens, level, codewords, memory, rebuilt.places, temporal=recipe.temporal
+                tokens, level, quantized.motion, memory, rebuilt.places, temporal=recipe.temporal
             )
 
         start = self._guess_start(predict, memory, rebuilt.tokens)
@@ -110,7 +101,7 @@ class CrossDriving(nn.Module):
         at_max = sigma >= model.preset.sigma_max
         total = diffusion + control * recipe.rate_scale * model.quantizer.rate_loss(quantized.bits)
         if content.references is not None and model.preset.codec == "patch":
-            likeness = model.denoiser.compare(codewords, content.references)
+            likeness = model.denoiser.compare(quantized.motion, content.references)
             if model.preset.head == "palette":
                 found = score_retrieval(likeness, batch.wanted, content.references)
             else:
