@@ -116,6 +116,14 @@ def make_giant(animations: list[CharacterAnimation]) -> CharacterSet:
     return CharacterSet("giant", (Character("giant", tuple(animations)),))
 
 
+def test_a_base_that_draws_shades_is_refused(characters: CharacterSet, tmp_path: Path) -> None:
+    sizes = replace(PRESETS["tiny"], head="values", sampler="euler")
+    path = tmp_path / "shades.safetensors"
+    save_weights(path, BitrateControlledDiffusion(sizes).state_dict(), sizes, {})
+    with pytest.raises(BitpuppetError, match="draws shades"):
+        FineTuning(characters, tmp_path / "run", base="tiny", weights=path)
+
+
 def test_codebooks_and_their_statistics_do_not_change(characters: CharacterSet, base: Path, tmp_path: Path) -> None:
     before, after = load_model("tiny", base), load_model("tiny", make_run(characters, tmp_path, base).run().model)
     changed = {name for name, value in before.state_dict().items() if not torch.equal(value, after.state_dict()[name])}

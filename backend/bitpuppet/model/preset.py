@@ -267,7 +267,15 @@ PRESETS: Mapping[str, Preset] = {
         sampler="euler",
         content_frames=16,
     ),
-    "render64": Preset(name="render64", encoder_blocks=1, denoiser_blocks=4, head="values", sampler="euler"),
+    "render64": Preset(
+        name="render64",
+        encoder_blocks=1,
+        denoiser_blocks=4,
+        head="values",
+        mirrored=False,
+        sampler="euler",
+        steps=1,
+    ),
     "tiny": Preset(
         name="tiny",
         canvas=64,
@@ -291,8 +299,9 @@ open is ours: 256 pixels, K = 32 content queries, motion of 512 values, and a te
 that sees the whole half of a clip. `heads` is for talking heads on a small autoencoder's latents, of a size that two
 CPU cores train in hours: patches of 2x2 cells of 32 channels, the content frames' own tokens and the nearest of them as
 in `sprite64`, and 40 bits a frame, 1 kbit/s. `render64` is `sprite64` with fewer blocks, which can begin with
-some of those, and with values instead of a palette, for soft edges and shaded colours. Neither has weights yet. `tiny`
-has none either: tests train it for a few steps."""
+some of those, and with values instead of a palette, for soft edges and shaded colours; references of values are
+blended, so a mirror's are left out. `heads` has no weights, and `tiny` has none either: tests train it for a few
+steps."""
 
 
 def find_preset(name: str) -> Preset:

@@ -55,11 +55,13 @@ def load_base(
     """The model that a run begins with, on a canvas that holds the set's art, if there is one.
 
     Raises:
-        BitpuppetError: the weights cannot be used, or are of a preset for videos.
+        BitpuppetError: the weights cannot be used, or are of a preset for videos or for shaded colours.
     """
     model = load_model(base, weights, device)
     if model.preset.reading == "frames" or model.preset.codec == "latent":
         raise BitpuppetError(f"--from {base}: this preset reads clips and not sprites; choose sprite64")
+    if model.preset.head != "palette":
+        raise BitpuppetError(f"--from {base}: this preset draws shades, and a set has colours; choose sprite64")
     largest = max(measure_art(character) for character in characters.characters)
     return enlarge(model) if model.preset.canvas < min(LARGEST_CANVAS, largest) else model
 
