@@ -47,10 +47,12 @@ FIGURES = {
 SWEPT = ("joint", "motion", "within_16", "exact", "perfect_frames", "seconds_per_strip")
 ABLATED = {
     "target_bits": ("target bits", "{:g}"),
-    "motion": ("motion, of 9", "%"),
+    "motion": ("motion", "%"),
     "attributes": ("attributes, mean of 4", "%"),
     "within_16": ("within 16", "%"),
     "alpha_iou": ("alpha IoU", "{:.3f}"),
+    "soft_iou": ("soft alpha IoU", "{:.3f}"),
+    "psnr": ("PSNR, dB", "{:.1f}"),
     "hard_bits": ("hard bits", "{:.1f}"),
     "soft_bits": ("soft bits", "{:.1f}"),
     "attribute_leak": ("attributes in motion tokens", "±"),
@@ -105,12 +107,11 @@ def tabulate_sweep(values: Values) -> str:
 
 
 def tabulate_ablation(values: Values) -> str:
-    """One line for each small model."""
-    rows = [
-        [row["words"], *(write_value(row, key, form) for key, (_, form) in ABLATED.items())]
-        for row in values["rows"].values()
-    ]
-    return tabulate(["row", *(words for words, _ in ABLATED.values())], rows)
+    """One line for each small model; figures that none of them has are left out."""
+    found = values["rows"].values()
+    shown = {key: told for key, told in ABLATED.items() if any(key in row for row in found)}
+    rows = [[row["words"], *(write_value(row, key, form) for key, (_, form) in shown.items())] for row in found]
+    return tabulate(["row", *(words for words, _ in shown.values())], rows)
 
 
 def tabulate_probes(values: Values) -> str:
@@ -234,6 +235,8 @@ TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     "service": ("service.json", tabulate_service),
     "custom": ("custom.json", tabulate_custom),
     "heads": ("heads.json", tabulate_comparisons),
+    "render": ("render.json", tabulate_comparisons),
+    "ablation-render": ("ablation-render.json", tabulate_ablation),
 }
 
 
@@ -335,6 +338,7 @@ PLOTS: Mapping[str, tuple[str, Callable[[Values, Path], None]]] = {
     "sweep.png": ("sprites.json", draw_sweep),
     "probes.png": ("probes.json", draw_probes),
     "heads-figures.png": ("heads.json", draw_comparisons),
+    "render-figures.png": ("render.json", draw_comparisons),
 }
 
 

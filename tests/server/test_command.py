@@ -98,7 +98,7 @@ def test_start_find_and_stop(environ: dict[str, str]) -> None:
         assert (second.returncode, second.stdout) == (0, "")
         assert f"runs already (process {endpoint.pid}); nothing was started" in second.stderr
         with Client(endpoint) as client:
-            assert [model.name for model in client.welcome.models] == ["sprite64"]
+            assert [model.name for model in client.welcome.models] == ["render64", "sprite64"]
     assert not Path(environ[FOLDER_VARIABLE], "backend.json").exists()
 
 
@@ -215,7 +215,7 @@ def test_server_option_says_what_is_wrong(shared: Backend, environ: dict[str, st
     for surroundings, arguments, status, match in (
         (environ, [], 1, "no backend is running"),
         (environ, ["--device", "cpu"], 2, "--server goes without --weights and --device"),
-        (find_server(shared), ["--preset", "nobody"], 1, "there are: sprite64"),
+        (find_server(shared), ["--preset", "nobody"], 1, "there are: render64, sprite64"),
     ):
         ran = run(surroundings, *command, *arguments)
         assert (ran.returncode, ran.stdout) == (status, "")
