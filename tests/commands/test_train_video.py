@@ -71,6 +71,16 @@ def test_heads_run_resume_and_draw(
     assert drawn.status == 0, drawn.err
     locked = bitpuppet(*retarget, "--palette-lock", "--out", "locked.gif")
     assert json.loads(locked.out)["palette_size"] == 20, "where it is asked for"
+    source = ("--weights", "run/heads.safetensors", "--device", "cpu")
+    train = ("train-prior", "heads", "--data", videos, "--steps", 2, *source, "--out", "prior.safetensors")
+    assert bitpuppet(*train).status == 0
+    goes_on = bitpuppet(
+        *("extend", "--preset", "heads", *source, "--prior", "prior.safetensors", "--steps", 1, "--json"),
+        *("--motion", videos / "0.gif", "--frames", 3, "--out", "longer.gif"),
+    )
+    assert goes_on.status == 0, goes_on.err
+    longer = json.loads(goes_on.out)
+    assert (longer["frame"], longer["given_frames"], longer["new_frames"]) == ("32x32", 20, 3)
     monkeypatch.setattr(LatentCodec, "fingerprint", "of another one")
     other = bitpuppet(*retarget, "--out", "other.gif")
     assert other.status == 1 and "made with another image autoencoder" in other.err
@@ -95,7 +105,11 @@ def test_render64_learns_from_rendered_characters(
         (root / f"000{number}" / "character.json").write_text("{}")
     run = bitpuppet("train", "render64", "--data", root, "--steps", 2, "--pairs", 2, "--cpu", "--out", "run")
     assert run.status == 0, run.err
-    assert (folder / "run" / "render64.safetensors").is_file()
+    source = ("--weights", "run/render64.safetensors", "--device", "cpu")
+    prior = bitpuppet("train-prior", "render64", "--data", root, "--steps", 2, *source, "--out", "prior.safetensors")
+    assert prior.status == 0, prior.err
+    with safe_open(folder / "prior.safetensors", framework="pt") as file:
+        assert file.metadata()["data"] == "rendered characters"
 
 
 def test_what_is_missing_is_named(refused: Refused, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,4 +118,7 @@ def test_what_is_missing_is_named(refused: Refused, videos: Path, monkeypatch: p
     assert "with --codec or BITPUPPET_CODEC" in refused("train", "heads", "--data", videos)
     assert "tools/render_characters.py" in refused("train", "render64", "--cpu", loads=True)
     assert "rendered characters; name a folder" in refused("train", "render64", "--puppets-only")
+    out = ("--out", "prior.safetensors")
+    assert "tools/render_characters.py" in refused("train-prior", "render64", *out)
+    assert "knows no puppets; leave it out" in refused("train-prior", "heads", "--puppets-only", *out)
     assert "name their folder with --data" in refused("eval", "render")

@@ -21,9 +21,10 @@ from bitpuppet.data.animations import LPC_FALL, PUPPET_FRAMES, draw_benchmark, d
         (4, 1, 9, 0, [0, 1, 2, 3, 1, 2, 3, 1, 2]),
         (3, 2, 6, 0, [0, 1, 2, 2, 2, 2]),
         (1, 0, 3, 0, [0, 0, 0]),
+        (3, None, 6, 1, [1, 2, 2, 2, 2, 2]),
     ],
 )
-def test_frames_that_a_game_shows(count: int, again: int, length: int, start: int, expected: list[int]) -> None:
+def test_frames_that_a_game_shows(count: int, again: int | None, length: int, start: int, expected: list[int]) -> None:
     assert play(count, again, length, start).tolist() == expected
 
 
