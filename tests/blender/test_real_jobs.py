@@ -179,7 +179,8 @@ def test_backend_tells_its_models_and_refuses_a_set_that_is_not_there(connected:
     get_training = connected.load("training").get_training
     assert bpy.ops.bitpuppet.train_look() == {"FINISHED"}
     connected.wait(lambda: get_training().models, "the models")
-    assert [(card.model.name, card.own) for card in get_training().models] == [("sprite64", False)]
+    shipped = [("render64", False), ("sprite64", False)]
+    assert [(card.model.name, card.own) for card in get_training().models] == shipped
     bpy.context.scene.bitpuppet.train.characters = "no-such-set"
     assert bpy.ops.bitpuppet.train_start() == {"FINISHED"}
     connected.wait(lambda: not get_training().is_open, "the end of the training")

@@ -194,8 +194,8 @@ def test_welcome_names_models_and_kinds(shared: Backend) -> None:
     with shared.connect() as client:
         welcome = client.welcome
     assert {"retarget", "tokens"} <= set(welcome.kinds)
-    assert [model.name for model in welcome.models] == ["sprite64"]
-    assert (welcome.models[0].preset, welcome.models[0].canvas) == ("tiny", 64)
+    assert [model.name for model in welcome.models] == ["render64", "sprite64"]
+    assert (welcome.models[1].preset, welcome.models[1].canvas) == ("tiny", 64)
 
 
 def test_list_has_all_jobs_newest_first(backend: Backend) -> None:
