@@ -113,8 +113,7 @@ def extend(
     pixels = wanted.resolve()  # a palette that cannot be read is the fault of a file, not of the command line
     with options.bad_usage():
         sizes = find_preset(preset)
-        if sizes.codec == "latent":  # the whole picture counts, as in retarget
-            crop, size = crop or "centre", size or f"{sizes.canvas}x{sizes.canvas}"
+        crop, size = options.cut_to_canvas(sizes.canvas if sizes.codec == "latent" else None, crop, size)
         settings = ExtendSettings(
             frames,
             loop=loop,

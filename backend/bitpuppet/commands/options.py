@@ -142,6 +142,14 @@ def check_model(preset: str, weights: Path | None, device: str | None) -> int:
     return canvas
 
 
+def cut_to_canvas(side: int | None, crop: str | None, size: str | None) -> tuple[str | None, str | None]:
+    """--crop and --size: as asked, else the middle square at `side` pixels, where the whole picture counts.
+
+    `side` is None where frames are placed by their art instead.
+    """
+    return (crop, size) if side is None else (crop or "centre", size or f"{side}x{side}")
+
+
 def choose_lock(asked: bool | None, preset: str) -> bool:
     """Whether results are held to the character's palette: as asked, else where the preset draws pixel art."""
     from bitpuppet.model.preset import find_preset

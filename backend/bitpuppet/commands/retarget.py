@@ -137,8 +137,7 @@ def retarget(
         raise typer.BadParameter(f"{', '.join(missing)} missing; give --content, --motion and --out, or --jobs FILE")
 
     def make(side: int | None) -> RetargetJob:
-        # Where the whole picture counts, nothing is placed by its art: it is cut to the canvas.
-        cut = (crop, size) if side is None else (crop or "centre", size or f"{side}x{side}")
+        cut = options.cut_to_canvas(side, crop, size)
         with options.bad_usage():
             return RetargetJob(
                 content,

@@ -108,8 +108,8 @@ class BitrateControlledDiffusion(nn.Module):
             return self.encoder.forward_content(clip, torch.ones(clip.shape[:2], dtype=torch.bool, device=clip.device))
         # What a mirror shows comes after the frames themselves, which keep their numbers.
         seen = mirror(frames[None])[0] if self.preset.reference and self.preset.mirrored else frames
-        clean = self.codec.encode(seen if self.preset.reference else frames[chosen], beat)
-        picked = self._pick_occupied(clean[chosen] if self.preset.reference else clean)
+        clean = self.codec.encode(seen, beat)
+        picked = self._pick_occupied(clean[chosen])
         detail = min(len(picked.mask), self.preset.detail_frames) * picked.mask.shape[1]
         tokens, places, mask = (rearrange(part, "t l ... -> 1 (t l) ...") for part in picked)
         content = self.encoder.forward_content(tokens, places, mask, palette, detail=detail)

@@ -99,6 +99,9 @@ class References(NamedTuple):
         What all of a driver's tokens say of themselves drops out, and what moves stays; somebody who drives themselves
         stays where they are. It takes no more bits. Fewer than LEAST_RELATIVE frames would be taken for what is known,
         and stay as they are.
+
+        Returns:
+            Of the same shape.
         """
         if motion.shape[1] < LEAST_RELATIVE:
             return motion
