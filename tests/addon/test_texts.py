@@ -17,6 +17,7 @@ from bitpuppet_addon.core.texts import (
     describe_time,
     make_file_name,
     name_result,
+    wrap_text,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,30 @@ def test_progress_says_where_a_job_is() -> None:
     assert describe_progress("queued", 0, 0, 2, -1) == "Queued, 2 ahead"
     assert describe_progress("running", 2, 4, -1, 3.2) == "Step 2 of 4, 3 s left"
     assert describe_progress("running", 0, 0, -1, -1) == "Preparing"
+
+
+@given(st.text(st.sampled_from("ab /\\."), max_size=80), st.integers(1, 20))
+def test_wrapped_text_is_whole_and_fits(text: str, width: int) -> None:
+    lines = wrap_text(text, width)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert lines and all(len(line) <= width for line in lines)
+    words = text.split()
+    if all(len(word) <= width for word in words):
+        assert " ".join(lines).split() == words, "no word is broken that fits"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ("one two three", ["one two", "three"]),
+        ("/media/films/dance.mp4 is gone", ["/media/films/", "dance.mp4 is", "gone"]),
+        (r"no C:\films\of2026\a.mp4", ["no", "C:\\films\\", r"of2026\a.mp4"]),
+        ("/dance_of_the_year.mp4", ["/dance_of_the_", "year.mp4"]),
+    ],
+)
+def test_long_words_are_broken_after_slashes(text: str, lines: list[str]) -> None:
+    assert wrap_text(text, 14) == lines
 
 
 def test_progress_fits_into_a_narrow_list() -> None:

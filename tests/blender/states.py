@@ -51,7 +51,7 @@ class Stage:
             for each in group.bl_rna.properties:
                 if each.identifier not in ("rna_type", "name"):
                     group.property_unset(each.identifier)
-        data.notice, data.remedy, data.active_job = "", "", 0
+        data.notice, data.remedy, data.topic, data.active_job = "", "", "", 0
         setup.installer, setup.doing, setup.step, setup.outcome, setup.has_failed = None, "", "", "", False
         setup.lines.clear()
         self.link.state, self.link.message, self.link.can_start = "connected", "", True
@@ -202,6 +202,12 @@ def show_film_reading(stage: Stage) -> None:
     stage.load("state").current().extras["film"] = reading
 
 
+def show_film_missing(stage: Stage) -> None:
+    stage.data.film.path = "/media/footage of the year/recordings_of_the_dancers_in_the_studio/dance_take_12.mp4"
+    bpy.ops.bitpuppet.read_film()
+    stage.link.answer(stage.link.replies.HealthReport("ready", ()))
+
+
 def show_soft(stage: Stage) -> None:
     stage.choose()
     stage.data.settings.model = "heads"
@@ -308,6 +314,7 @@ STATES: dict[str, Callable[[Stage], None]] = {
     "rendering": show_rendering,
     "film": show_film,
     "film-reading": show_film_reading,
+    "film-missing": show_film_missing,
     "soft": show_soft,
     "models": list_models,
     "adding": show_adding,

@@ -108,10 +108,13 @@ def test_image_sequence_is_sent_as_a_film(data: Any, link: PlayedLink, extension
     assert film[:4] == b"RIFF" and film.count(b"MPNG") == 2 and film.count(encode_png(draw(3, 8)[2])) == 1
 
 
-def test_what_cannot_be_read_is_told(data: Any, link: PlayedLink, films: Any, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_told(
+    data: Any, link: PlayedLink, films: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data.film.end, data.film.start = 1.0, 2.0
     with pytest.raises(RuntimeError, match="let To be the later one"):
         bpy.ops.bitpuppet.read_film()
+    assert data.topic == films.TOPIC
     data.film.end, data.film.start = 0.0, 0.0
     bpy.ops.bitpuppet.read_film()
     link.answer(None, "the backend cannot be started; look at its log")
@@ -127,9 +130,19 @@ def test_what_cannot_be_read_is_told(data: Any, link: PlayedLink, films: Any, tm
     bpy.ops.bitpuppet.read_film()
     link.answer(link.replies.HealthReport("ready", ()))
     assert "none.mp4 does not exist; choose a video file" in data.notice and films.find_reading() is None
+    assert data.topic == films.TOPIC
+    data.film.path = str(tmp_path / "dance.mp4")
+    job = begin(link)
+    assert data.notice == data.topic == "", "it is tried again"
+    monkeypatch.setattr(link, "run", lambda work, on_done: on_done(None, OSError("no room")))
+    link.finish(job, {"frames": draw(2, 128)}, fps=25.0)
+    assert "could not be stored (no room); read the film again" in data.notice and data.topic == films.TOPIC
     data.film.path = ""
     with pytest.raises(RuntimeError, match="No film is chosen"):
         bpy.ops.bitpuppet.read_film()
+    with pytest.raises(RuntimeError, match="no camera"):
+        bpy.ops.bitpuppet.render_frames()
+    assert data.topic == "", "it concerns no film"
 
 
 def test_one_film_at_a_time_and_each_can_be_cancelled(data: Any, link: PlayedLink, films: Any) -> None:

@@ -100,6 +100,10 @@ def test_every_panel_is_drawn_in_every_state(stage: Stage) -> None:
         ("rendering", "render", "Frame 3 of 8"),
         ("film", "motion", "Read Film"),
         ("film-reading", "film", "Frame 120 of 750"),
+        ("film-missing", "film", "dance_take_12.mp4 does not exist; choose"),
+        ("film-missing", "source", "dance_take_12.mp4 does not exist; choose"),
+        ("empty", "film", "to its end"),
+        ("empty", "film", "the film's own"),
         ("soft", "pixels", "draws soft edges"),
         ("models", "models", "my-knights"),
         ("training", "train", "Step 39 of 80, 15 min left"),
@@ -118,6 +122,27 @@ def test_panel_tells_its_state(stage: Stage, state: str, panel: str, words: str)
     # Sentences are wrapped, so they are looked for in all texts of the panel together.
     for editor in ("image", "view"):
         assert words in list_texts(draw_all(stage), f"_{editor}_{panel}")
+
+
+def test_panel_of_films_shows_what_concerns_films_until_it_is_hidden(stage: Stage) -> None:
+    states = list_states(stage)
+    for name, is_about_films in (("film-missing", True), ("failed", False), ("notice-", False), ("film", False)):
+        stage.clear()
+        states[name](stage)
+        for panel, layout in draw_all(stage).items():
+            if panel.endswith("_film"):
+                assert ("bitpuppet.dismiss_notice" in layout.operators) == is_about_films, (name, panel)
+    stage.clear()
+    states["film-missing"](stage)
+    assert bpy.ops.bitpuppet.dismiss_notice() == {"FINISHED"}
+    for layout in draw_all(stage).values():
+        assert "bitpuppet.dismiss_notice" not in layout.operators
+
+
+def test_zero_is_explained_only_where_it_counts(stage: Stage) -> None:
+    stage.data.film.end, stage.data.film.fps = 2.0, 25.0
+    shown = list_texts(draw_all(stage), "_film")
+    assert "to its end" not in shown and "the film's own" not in shown
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.diffusion import precondition
 from bitpuppet.model.preset import PRESETS, Preset
-from bitpuppet.model.reference import LEAST_RELATIVE, NEAREST, References
+from bitpuppet.model.reference import LEAST_RELATIVE, References
 from bitpuppet.sprites import collect_palette, place_clip
 
 TINY = PRESETS["tiny"]
@@ -61,8 +61,8 @@ def test_steps_average_what_is_seen_beside_more_references(
     noise = torch.randn(3, TINY.tokens, TINY.token_width)
     c = precondition(TINY, torch.full((3,), TINY.sigma_max))
     asked = c.scale * noise * TINY.sigma_max, c.noise, motion
-    first, second = (model.denoiser(*asked, memory, passed=passed).softmax(-1) for passed in (0, NEAREST))
-    weight = model.denoiser.weigh_reading(motion, memory, NEAREST)
+    first, second = (model.denoiser(*asked, memory, passed=passed).softmax(-1) for passed in (0, TINY.nearest))
+    weight = model.denoiser.weigh_reading(motion, memory, TINY.nearest)
     assert (weight <= 1).all() and (weight > 0).all() and (weight < 1).any()
     seen: list[tuple[int, int]] = []
     clean: list[torch.Tensor] = []

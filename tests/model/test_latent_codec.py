@@ -14,6 +14,7 @@ from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
 from bitpuppet.model.latent_codec import LatentCodec
 from bitpuppet.model.preset import PRESETS
+from bitpuppet.model.telling import Telling
 
 PAPER = replace(PRESETS["paper"], canvas=64)
 
@@ -141,19 +142,33 @@ def test_references_are_moved_by_what_motion_tells(codec: LatentCodec, frames: t
     model = BitrateControlledDiffusion(heads, LatentCodec(codec.autoencoder, heads.patch))
     telling = model.denoiser.telling
     assert telling is not None
-    start, end = torch.randn(2, 3, heads.motion_width)
-    assert not telling(start, end).any(), "nothing, before it has learnt"
-    telling.layers[-1].bias.data.fill_(0.5)
-    telling.requires_grad_(False)
     content = model.encode_content(frames[:2])
     assert content.references is not None
     motion = torch.randn(2, heads.motion_width)
-    places = torch.tensor([[5, 0, 3], [1, 2, 4]])
-    nearest = content.references.find_nearest(motion, model.denoiser.closeness, model.denoiser.metric)
-    told = telling(content.references.take_motion(nearest), motion[:, None].expand(-1, 2, -1))
-    for at in (None, places):
-        moved = content.references.mix_tokens(nearest, at, told)
-        torch.testing.assert_close(moved, content.references.mix_tokens(nearest, at) + 0.5)
+    nearest = content.references.find_nearest(motion, model.denoiser.closeness, model.denoiser.metric, heads.nearest)
+    given, start = content.references.take_tokens(nearest), content.references.take_motion(nearest)
+    end = motion[:, None].expand(-1, 2, -1)
+    assert not telling(given, start, end).any(), "nothing, before it has learnt"
+    telling.out.bias.data.fill_(0.5)
+    telling.requires_grad_(False)
+    told = telling(given, start, end)
+    for places in (None, torch.tensor([[5, 0, 3], [1, 2, 4]])):
+        moved = content.references.mix_tokens(nearest, places, given + told)
+        torch.testing.assert_close(moved, content.references.mix_tokens(nearest, places) + 0.5)
+
+
+def test_what_is_told_is_where_motion_says_and_of_what_is_shown(codec: LatentCodec) -> None:
+    torch.manual_seed(0)
+    heads = replace(PRESETS["heads"], canvas=64, latent_channels=4)
+    telling = Telling(heads)
+    torch.nn.init.normal_(telling.out.weight)
+    shown, start, end = torch.randn(1, 16, 16), torch.randn(1, heads.motion_width), torch.randn(1, heads.motion_width)
+    told = telling(shown, start, end)
+    other = shown.clone()
+    other[:, 0] += 1
+    changed = (telling(other, start, end) - told).abs().amax(dim=-1)[0] > 1e-6
+    assert changed[0] and not changed[[3, 12, 15]].any(), "three convolutions reach three cells, two to a token"
+    assert ((telling(shown, start, end + 1) - told).abs().amax(dim=-1) > 1e-6).all()
 
 
 def test_what_has_learnt_nothing_draws_the_nearest_reference(codec: LatentCodec, frames: torch.Tensor) -> None:

@@ -10,7 +10,6 @@ from bitpuppet.model.content import Palette
 from bitpuppet.model.reference import (
     BLOCKS,
     LEAST_RELATIVE,
-    NEAREST,
     SHIFT,
     SHIFTS,
     Nearest,
@@ -20,6 +19,7 @@ from bitpuppet.model.reference import (
 )
 
 SIDE, PATCH = 8, 4
+NEAREST = 2
 
 
 def make_references() -> References:
@@ -51,7 +51,7 @@ def weigh(frames: list[list[int]], weights: list[list[float]]) -> Nearest:
 def test_the_frames_with_the_nearest_motion_are_taken_if_they_are_shown() -> None:
     references = make_references()
     wanted = torch.stack([references.motion[0, 2], references.motion[0, 0], references.motion[1, 1], torch.zeros(6)])
-    nearest = references.find_nearest(wanted.requires_grad_(), torch.tensor(5.0), make_metric())
+    nearest = references.find_nearest(wanted.requires_grad_(), torch.tensor(5.0), make_metric(), NEAREST)
     assert nearest.frames.shape == nearest.weights.shape == (4, NEAREST)
     assert nearest.frames[:2, 0].tolist() == [2, 0]
     assert 1 not in nearest.frames[2:].flatten().tolist()  # it is not shown
@@ -67,15 +67,15 @@ def test_the_frames_with_the_nearest_motion_are_taken_if_they_are_shown() -> Non
 
 def test_a_character_with_one_frame_has_one_reference() -> None:
     references = References(*(None if part is None else part[:, :1] for part in make_references()[:4]))  # type: ignore[arg-type]
-    nearest = references.find_nearest(torch.randn(4, 6), torch.tensor(1.0), make_metric())
+    nearest = references.find_nearest(torch.randn(4, 6), torch.tensor(1.0), make_metric(), NEAREST)
     assert nearest.frames.tolist() == [[0]] * 4 and nearest.weights.tolist() == [[1.0]] * 4
 
 
 def test_a_second_reading_passes_the_nearest_over() -> None:
     references = make_references()
     wanted = references.motion[:, 0] + 0.5 * references.motion[:, 2]
-    first = references.find_nearest(wanted, torch.tensor(5.0), make_metric())
-    second = references.find_nearest(wanted, torch.tensor(5.0), make_metric(), passed=1)
+    first = references.find_nearest(wanted, torch.tensor(5.0), make_metric(), NEAREST)
+    second = references.find_nearest(wanted, torch.tensor(5.0), make_metric(), NEAREST, passed=1)
     assert first.frames[0].tolist() == [0, 2] and second.frames[0].tolist() == [2, 1]
     assert second.weights[0, 0] > second.weights[0, 1] and second.sameness[0] < first.sameness[0]
 
@@ -112,7 +112,7 @@ def test_a_new_pointer_asks_for_the_same_place_of_the_nearest() -> None:
     references = make_references()
     nearest = weigh([[1, 2], [0, 2]], [[0.9, 0.1], [0.5, 0.5]])
     numbers = references.take_numbers(nearest, None, PATCH)
-    pointer = Pointer(16, PATCH)
+    pointer = Pointer(16, PATCH, NEAREST)
     logits = pointer(torch.randn(2, 4, 16), torch.zeros(2, SIDE * SIDE, 5), nearest, numbers)
     assert (logits[0].argmax(dim=-1) == 2).all()  # frame 1 of the first character has colour 2 everywhere
     assert (logits[1].argmax(dim=-1) == 0).all()
@@ -125,7 +125,7 @@ def test_each_block_of_a_token_points_for_itself() -> None:
     image = torch.arange(SIDE * SIDE, dtype=torch.uint8).reshape(SIDE, SIDE)
     references.numbers[0, 0] = image  # type: ignore[index]
     nearest = take(0, 0)
-    pointer = Pointer(16, PATCH)
+    pointer = Pointer(16, PATCH, NEAREST)
     with torch.no_grad():  # the last block of each token looks one pixel up and to the left
         shifts = pointer.ask.bias[PATCH**2 :].view(BLOCKS**2, NEAREST, SHIFTS)
         shifts[-1] = 0

@@ -59,7 +59,7 @@ def test_lent_frames_become_references() -> None:
     assert content.references.lead[0].tolist() == [0.0] * own + [LEAD] * 3 + [0.0] * 3
     wanted = content.references.motion[:, own : own + 3].flatten(0, 1)
     assert model.denoiser.metric is not None
-    nearest = content.references.find_nearest(wanted, torch.tensor(0.1), model.denoiser.metric)
+    nearest = content.references.find_nearest(wanted, torch.tensor(0.1), model.denoiser.metric, 2)
     lent = batch.lent_shown.all(dim=1).repeat_interleave(3)
     assert ((nearest.frames[:, 0] >= own) == lent).all(), "where something is lent for the very pose, it comes first"
     assert BorrowingDriving(model, recipe)(batch, 2.0).total.isfinite()

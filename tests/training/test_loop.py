@@ -81,13 +81,13 @@ def test_a_run_can_begin_at_weights(tmp_path: Path) -> None:
     first.run()
     save_weights(tmp_path / "w.safetensors", first.averaged_model().state_dict(), TINY, {})
     second = make_trainer(tmp_path / "second")
-    second.start_from(tmp_path / "w.safetensors")
+    assert second.start_from(tmp_path / "w.safetensors") == 1
     assert second.step == 0
     wanted = first.average.values["denoiser.embed.weight"].bfloat16().float()
     assert torch.equal(second.model.denoiser.embed.weight, wanted)
     other = Trainer(replace(TINY, groups=2), RECIPE, make_mixture(None, 64), tmp_path / "other", cpu=True)
-    with pytest.raises(BitpuppetError, match="other sizes"):
-        other.start_from(tmp_path / "w.safetensors")
+    assert 0.9 < other.start_from(tmp_path / "w.safetensors") < 1, "another preset of that name, all but its codebooks"
+    assert torch.equal(other.model.denoiser.embed.weight, wanted)
 
 
 def test_a_run_can_branch_off_before_rate_control(tmp_path: Path) -> None:

@@ -125,7 +125,8 @@ def train(
     elif trainer.checkpoint_file.exists():
         raise BitpuppetError(f"{out}: there is a run in this folder; add --resume, or choose another --out")
     elif start_from is not None:
-        trainer.start_from(start_from)
+        share = trainer.start_from(start_from)
+        print(f"{start_from}: {share:.1%} of the values of {preset}" + (", the others begin anew" if share < 1 else ""))
     with options.progress_bar() as bar:
         task = bar.add_task(f"training {preset}", total=recipe.steps, completed=trainer.step, note="")
 

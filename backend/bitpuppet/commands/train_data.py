@@ -101,7 +101,7 @@ def _open_mixture(sizes: Preset, options: DataOptions) -> Work:
 
 def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
     from bitpuppet.data.rendered import make_rendered_mixture
-    from bitpuppet.training.recipe import Recipe
+    from bitpuppet.training.recipe import make_rendered_recipe
 
     if options.data is None:
         raise BitpuppetError(
@@ -109,7 +109,7 @@ def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
             "their folder with --data"
         )
     source = make_rendered_mixture(options.data, sizes.canvas, seed=options.seed)
-    return Work(source, Recipe(temporal=options.temporal), "rendered characters")
+    return Work(source, make_rendered_recipe(temporal=options.temporal), "rendered characters")
 
 
 def _open_clips(sizes: Preset, options: DataOptions) -> Work:

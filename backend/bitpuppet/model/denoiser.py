@@ -14,8 +14,10 @@ from bitpuppet.model.attention import attend
 from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import Pointer, References, Telling
+from bitpuppet.model.reference import Pointer, References
+from bitpuppet.model.telling import Telling
 from bitpuppet.model.temporal import TemporalBlock
+from bitpuppet.model.warp import Warp
 
 WAVES = 64
 """Sines and cosines that describe a noise level."""
@@ -115,7 +117,7 @@ class Denoiser(nn.Module):
         self.places = nn.Parameter(torch.randn(preset.tokens, width) * 0.5)
         self.noise = nn.Sequential(nn.Linear(WAVES, width), nn.SiLU(), nn.Linear(width, width))
         self.motion = nn.Linear(preset.motion_width, width)
-        self.patch = preset.patch
+        self.patch, self.nearest = preset.patch, preset.nearest
         self.differences = preset.prediction == "clean"  # what EDM's mixture would differ from is no frame
         self.reference = nn.Linear(preset.token_width, width) if preset.reference else None
         self.closeness = nn.Parameter(torch.tensor(0.1)) if preset.reference else None
@@ -125,9 +127,12 @@ class Denoiser(nn.Module):
             nn.init.eye_(self.metric.weight)
         self.telling: Telling | None = None
         if preset.reference and preset.telling_width:
-            self.telling = Telling(preset.motion_width, preset.telling_width, preset.tokens, preset.token_width)
+            self.telling = Telling(preset)
+        self.warp = Warp(preset) if preset.warp else None
         self.sameness = nn.Linear(1, width) if preset.reference else None
-        self.pointer = Pointer(width, preset.patch) if preset.reference and preset.head == "palette" else None
+        self.pointer: Pointer | None = None
+        if preset.reference and preset.head == "palette":
+            self.pointer = Pointer(width, preset.patch, preset.nearest)
         self.blocks = nn.ModuleList(Block(width, preset.heads) for _ in range(preset.denoiser_blocks))
         self.temporal_every = preset.temporal_every
         self.temporal_blocks = nn.ModuleList(
@@ -188,17 +193,21 @@ class Denoiser(nn.Module):
         clips = len(memory.bias)
         where = self.places if places is None else self.places[places]
         hidden = self.embed(tokens) + where
-        nearest, mixed = None, None
+        nearest, mixed, given = None, None, None
         if self.reference is not None and self.closeness is not None and self.metric is not None:
             if memory.references is None:
                 raise ValueError("the denoiser needs content with references")
-            nearest = memory.references.find_nearest(motion, self.closeness, self.metric, passed)
-            told = None
-            if self.telling is not None:
+            nearest = memory.references.find_nearest(motion, self.closeness, self.metric, self.nearest, passed)
+            if self.telling is not None or self.warp is not None:
+                given = memory.references.take_tokens(nearest)
+            if self.telling is not None and given is not None:
                 start = memory.references.take_motion(nearest).to(motion.dtype)
-                told = self.telling(start, repeat(motion, "f w -> f r w", r=start.shape[1]))
-            mixed = memory.references.mix_tokens(nearest, places, told)
+                given = given + self.telling(given, start, repeat(motion, "f w -> f r w", r=start.shape[1]))
+            mixed = memory.references.mix_tokens(nearest, places, given)
             hidden = hidden + self.reference(mixed)
+            if self.warp is not None and given is not None:
+                placed = given if places is None else torch.take_along_dim(given, places[:, None, :, None], dim=2)
+                hidden = hidden + self.warp.compare(placed)
         condition = self.noise(embed_waves(noise_level, WAVES).to(hidden.dtype)) + self.motion(motion)
         if nearest is not None and self.sameness is not None:
             condition = condition + self.sameness(nearest.sameness[:, None].to(hidden.dtype))
@@ -219,6 +228,8 @@ class Denoiser(nn.Module):
                 return logits
             numbers = memory.references.take_numbers(nearest, places, self.patch)
             return self.pointer(hidden, logits, nearest, numbers)  # type: ignore[no-any-return]
+        if self.warp is not None and nearest is not None and given is not None:
+            mixed = self.warp(hidden, given, nearest, places)
         values: Tensor = self.head(hidden)
         return values if mixed is None or not self.differences else values + mixed
 

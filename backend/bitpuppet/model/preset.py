@@ -78,7 +78,11 @@ class Preset:
     detail_frames: int = 8
     """Content frames whose own tokens stay part of the content, beside the K queries; 0 for none (paper)."""
     reference: bool = True
-    """Whether the denoiser is given the content frame whose motion is nearest."""
+    """Whether the denoiser is given the content frames whose motion is nearest."""
+    nearest: int = 2
+    """How many of them."""
+    warp: bool = False
+    """Whether each pixel is fetched from one of them, from where it shows the pixel, or is in all of them at once."""
     telling_width: int = 0
     """Hidden width of what tells from motion how a reference differs from the frame that is asked for; 0 for none."""
     relative: bool = False
@@ -136,6 +140,11 @@ class Preset:
             raise BitpuppetError(
                 f"preset {self.name}: differences are told from references, in values of the clean frame; set "
                 "telling_width to 0, or reference to true, head to values and prediction to clean"
+            )
+        if self.warp and not (self.reference and self.head == "values" and self.prediction == "clean"):
+            raise BitpuppetError(
+                f"preset {self.name}: values are fetched from references; set warp to false, or reference to true, "
+                "head to values and prediction to clean"
             )
         if self.relative and not self.reference:
             raise BitpuppetError(
@@ -258,7 +267,8 @@ PRESETS: Mapping[str, Preset] = {
         fps=25.0,
         head="values",
         detail_frames=4,
-        telling_width=128,
+        telling_width=64,
+        warp=True,
         relative=True,
         mirrored=False,
         temporal_every=3,
@@ -272,7 +282,8 @@ PRESETS: Mapping[str, Preset] = {
         encoder_blocks=1,
         denoiser_blocks=4,
         head="values",
-        mirrored=False,
+        nearest=4,
+        warp=True,
         sampler="euler",
         steps=1,
     ),
@@ -299,8 +310,8 @@ open is ours: 256 pixels, K = 32 content queries, motion of 512 values, and a te
 that sees the whole half of a clip. `heads` is for talking heads on a small autoencoder's latents, of a size that two
 CPU cores train in hours: patches of 2x2 cells of 32 channels, the content frames' own tokens and the nearest of them as
 in `sprite64`, and 40 bits a frame, 1 kbit/s. `render64` is `sprite64` with fewer blocks, which can begin with
-some of those, and with values instead of a palette, for soft edges and shaded colours; references of values are
-blended, so a mirror's are left out. `heads` has no weights, and `tiny` has none either: tests train it for a few
+some of those, and with values instead of a palette, for soft edges and shaded colours; each pixel is
+fetched from four references. `heads` has no weights, and `tiny` has none either: tests train it for a few
 steps."""
 
 

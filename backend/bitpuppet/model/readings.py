@@ -17,7 +17,6 @@ from bitpuppet.model.codec import EMPTY
 from bitpuppet.model.denoiser import Denoiser, Memory
 from bitpuppet.model.diffusion import StepCallback, precondition
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import NEAREST
 
 
 class Window(NamedTuple):
@@ -87,7 +86,7 @@ def average_readings(
         chances = total = torch.zeros((), device=noise.device)
         lent = denoiser.take_lent(motion, memory, window.first)
         for reading in range(steps):
-            passed = reading * NEAREST
+            passed = reading * preset.nearest
             weights = denoiser.weigh_reading(motion, memory, passed)
             if reading == 0 or bool(weights.any()):
                 said = denoiser(tokens, level, motion, memory, passed=passed)

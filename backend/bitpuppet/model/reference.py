@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from bitpuppet.model.content import HIDDEN
 
-NEAREST = 2
-"""Frames that are taken. More than one, so that the choice has a gradient: motion moves towards the better one."""
 BLOCKS = 2
 """Blocks of a token, along each side, that point each for itself."""
 SHIFT = 2
@@ -34,7 +32,7 @@ class Nearest(NamedTuple):
     """Which frames were taken, for F frames that are asked for."""
 
     frames: Tensor
-    """Numbers of content frames, nearest first, int64 (F, NEAREST) or fewer where there are fewer."""
+    """Numbers of content frames, nearest first, int64 (F, count) or fewer where there are fewer."""
     weights: Tensor
     """Of the same shape; they add up to 1."""
     sameness: Tensor
@@ -111,36 +109,37 @@ class References(NamedTuple):
         driver, own = nearest // apart.shape[2], nearest % apart.shape[2]
         return motion + (self.motion[clips, own] - motion[clips, driver]).to(motion.dtype)[:, None]
 
-    def find_nearest(self, motion: Tensor, closeness: Tensor, metric: nn.Linear, passed: int = 0) -> Nearest:
+    def find_nearest(
+        self, motion: Tensor, closeness: Tensor, metric: nn.Linear, count: int, passed: int = 0
+    ) -> Nearest:
         """The frames of each clip that are nearest, as `measure` does.
 
         Args:
             motion: codewords side by side.
             closeness: how fast the weight of a frame falls with the squared distance, a scalar.
             metric: see `measure`.
+            count: how many are taken, 1 or more. More than one, so that the choice has a gradient: motion moves
+                towards the better one.
             passed: how many of the nearest are passed over, 0..N-1.
         """
         distances = self.measure(motion, metric)
         # Stable, so that frames equally near have one order, however many are passed over or padded.
         values, indices = distances.sort(dim=1, stable=True)
-        frames, apart = (part[:, passed : passed + NEAREST] for part in (indices, values))
+        frames, apart = (part[:, passed : passed + count] for part in (indices, values))
         weights = torch.softmax(-closeness * apart, dim=1)
         return Nearest(frames, weights, torch.exp(-closeness.detach() * apart[:, 0].clamp(min=0)))
 
-    def mix_tokens(self, nearest: Nearest, places: Tensor | None, told: Tensor | None = None) -> Tensor:
+    def mix_tokens(self, nearest: Nearest, places: Tensor | None, given: Tensor | None = None) -> Tensor:
         """The mean of the nearest frames' tokens, (F, L, D), at `places` (F, L) or at all places.
 
-        `told`: what is added to each of them before, (F, frames, tokens, D), such as `Telling` says.
+        `given`: what stands for these tokens, (F, frames, tokens, D), where motion has moved them before.
         """
-        clips = self._clips(nearest)
-        if told is not None:
-            tokens = self.tokens[clips, nearest.frames] + told
-            if places is not None:
-                tokens = torch.take_along_dim(tokens, places[:, None, :, None], dim=2)
+        if given is not None:
+            tokens = given if places is None else torch.take_along_dim(given, places[:, None, :, None], dim=2)
         elif places is None:
-            tokens = self.tokens[clips, nearest.frames]
+            tokens = self.take_tokens(nearest)
         else:
-            tokens = self.tokens[clips[:, :, None], nearest.frames[:, :, None], places[:, None]]
+            tokens = self.tokens[self._clips(nearest)[:, :, None], nearest.frames[:, :, None], places[:, None]]
         return (tokens * nearest.weights[:, :, None, None]).sum(dim=1)
 
     def take_numbers(self, nearest: Nearest, places: Tensor | None, patch: int) -> Tensor:
@@ -160,6 +159,10 @@ class References(NamedTuple):
             wanted = rearrange(sought[places], "f l n s -> f 1 (l n s)").expand(-1, frames.shape[1], -1)
             found = torch.gather(frames.flatten(2), 2, wanted)
         return rearrange(found, "f r (n s) -> f n (r s)", s=SHIFTS).long()
+
+    def take_tokens(self, nearest: Nearest) -> Tensor:
+        """Clean tokens of the frames that were taken, (F, frames, tokens, D)."""
+        return self.tokens[self._clips(nearest), nearest.frames]
 
     def take_motion(self, nearest: Nearest) -> Tensor:
         """Quantized motion of the frames that were taken, (F, frames, motion_width)."""
@@ -196,46 +199,16 @@ def mirror(frames: Tensor) -> Tensor:
     return torch.cat([frames, frames.flip(3)], dim=1)
 
 
-class Telling(nn.Module):
-    """How a frame of a video differs from another one, by the motion of both.
-
-    Most of a talking face stays where it is from frame to frame, and what changes is small: a jaw that is lower, a head
-    that has turned by degrees. So a reference is moved before the denoiser sees it. It starts by telling no difference.
-    """
-
-    def __init__(self, motion_width: int, width: int, tokens: int, token_width: int) -> None:
-        super().__init__()
-        self.tokens = tokens
-        self.layers = nn.Sequential(
-            nn.Linear(2 * motion_width, width), nn.GELU(), nn.Linear(width, tokens * token_width)
-        )
-        for parameter in self.layers[-1].parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, start: Tensor, end: Tensor) -> Tensor:
-        """What is to be added to the tokens of frames with motion `start` to get those of frames with motion `end`.
-
-        Args:
-            start: quantized motion, (..., motion_width).
-            end: of the same shape.
-
-        Returns:
-            (..., tokens, D).
-        """
-        told: Tensor = self.layers(torch.cat([start, end], dim=-1))
-        return rearrange(told, "... (n d) -> ... n d", n=self.tokens)
-
-
 class Pointer(nn.Module):
     """For each pixel how strongly, and for each block from which shifts, the references' colours are asked for.
 
     It starts by asking for the pixels at the same place.
     """
 
-    def __init__(self, width: int, patch: int) -> None:
+    def __init__(self, width: int, patch: int, nearest: int) -> None:
         super().__init__()
-        self.patch, self.pixels = patch, patch**2
-        self.ask = nn.Linear(width, self.pixels + BLOCKS**2 * NEAREST * SHIFTS)
+        self.patch, self.pixels, self.nearest = patch, patch**2, nearest
+        self.ask = nn.Linear(width, self.pixels + BLOCKS**2 * nearest * SHIFTS)
         nn.init.zeros_(self.ask.weight)
         nn.init.zeros_(self.ask.bias)
         with torch.no_grad():
@@ -253,7 +226,7 @@ class Pointer(nn.Module):
         """
         frames = nearest.frames.shape[1]
         asked = self.ask(hidden).float()
-        shifts = rearrange(asked[..., self.pixels :], "f l (b r s) -> f l b r s", b=BLOCKS**2, r=NEAREST)[
+        shifts = rearrange(asked[..., self.pixels :], "f l (b r s) -> f l b r s", b=BLOCKS**2, r=self.nearest)[
             ..., :frames, :
         ]
         chances = torch.softmax(shifts, dim=-1) * nearest.weights[:, None, None, :, None]

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from einops import rearrange
+from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
 from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.training.batch import Losses, TensorBatch
-from bitpuppet.training.objective import soften
 from bitpuppet.training.recipe import Recipe
 
 DIRECTIONS = 2
 """Directions of the strongest changes that motion's are chosen among, for each of its values."""
+SCALE = 0.3
+"""Of the loss where nothing is told; with it the rate loss weighs as much as beside the loss of a pixel."""
+SHIFT = 2
+"""Cells to each side by which a clip is shifted at most."""
+NOISE = 0.3
+"""Standard deviation of what is added to latents before motion is read, in the codec's units."""
 UNQUANTIZED = 1.0
 """Weight of what is told from motion before the quantizer."""
 
@@ -24,9 +29,11 @@ UNQUANTIZED = 1.0
 class MotionDifferences(nn.Module):
     """The encoder's motion and the quantizer alone, on videos, where nobody else shows the same pose.
 
-    A small network, the denoiser's own `Telling`, has to tell the difference of two frames of a clip from the codewords
-    of both. Most of what a frame of a face shows is the same in the next one, and drops out. A denoiser that learns by
-    cross-driving lives without motion (codewords fell from 31 to 12 bits in 27 steps); this asks for nothing else.
+    A small network, the denoiser's own `Telling`, has to tell the difference of two frames of a clip from one of them
+    and the codewords of both. Most of what a frame of a face shows is the same in the next one, and drops out. A
+    denoiser that learns by cross-driving lives without motion (codewords fell from 31 to 12 bits in 27 steps); this
+    asks for nothing else. Frames are few, and would be learnt by heart: each clip is shifted by whole cells, and noise
+    is added to what motion is read from.
     """
 
     def __init__(self, model: BitrateControlledDiffusion, recipe: Recipe) -> None:
@@ -75,16 +82,18 @@ class MotionDifferences(nn.Module):
     def forward(self, batch: TensorBatch, sharpness: float, control: float = 1.0) -> Losses:
         """Losses of a batch of latents, as `CrossDriving`.
 
-        The diffusion loss is the error of the differences; the error at sigma_max is the share of their squares that
-        is not told, 0..1.
+        The diffusion loss is SCALE of the share of each clip's squares that is not told: a mouth that speaks counts as
+        much as a head that turns. The error at sigma_max is the share of all clips' squares together.
         """
         model, count = self.model, batch.target.shape[1]
         telling = model.denoiser.telling
         assert telling is not None  # see __init__
+        batch = self._vary(batch)
         content = batch.content[:, torch.arange(count, device=batch.content.device) % batch.content.shape[1]]
         indices, bits, told, free = [], [], [], []
         for frames in (content, batch.motion):
             tokens = rearrange(frames.float(), "b t n d -> (b t) n d")
+            tokens = tokens + NOISE * torch.randn_like(tokens)
             read = self._encoder.forward_motion(*pick_tokens(model.codec, tokens, tokens.shape[1]))
             quantized = model.quantizer(read, sharpness, sample=True)
             indices.append(quantized.indices)
@@ -93,15 +102,43 @@ class MotionDifferences(nn.Module):
             free.append(read.flatten(1))
         model.quantizer.observe(torch.cat(indices))
         wanted = rearrange((batch.target - content).float(), "b t n d -> (b t) n d")
-        error: Tensor = telling(*told) - wanted
-        loose: Tensor = telling(*free) - wanted
-        loss, rate = soften(error).mean(), torch.stack(bits).mean()
+        energy = rearrange(wanted, "(b t) n d -> b (t n d)", t=count).square().mean(dim=1).clamp(min=1e-6)
+        share = repeat(SCALE / energy, "b -> (b t)", t=count)
+
+        def weigh(error: Tensor) -> Tensor:
+            return (error.square().mean(dim=(1, 2)) * share).mean()
+
+        shown = rearrange(content.float(), "b t n d -> (b t) n d")
+        error: Tensor = telling(shown, *told) - wanted
+        loss, rate = weigh(error), torch.stack(bits).mean()
         return Losses(
             total=loss
-            + UNQUANTIZED * soften(loose).mean()
+            + UNQUANTIZED * weigh(telling(shown, *free) - wanted)
             + control * self.recipe.rate_scale * model.quantizer.rate_loss(rate),
             diffusion=loss.detach(),
             at_max=(error.square().mean() / wanted.square().mean().clamp(min=1e-6)).detach(),
             soft_bits=rate.detach(),
             hard_bits=hard_entropy_bits(torch.cat(indices), model.preset.codewords),
         )
+
+    def _vary(self, batch: TensorBatch) -> TensorBatch:
+        """The batch with each clip shifted, all its frames alike."""
+        preset = self.model.preset
+        by = torch.randint(-SHIFT, SHIFT + 1, (len(batch.target), 2)).tolist()
+
+        def vary(frames: Tensor) -> Tensor:
+            return torch.stack(
+                [shift_cells(clip, preset.patch, *cells) for clip, cells in zip(frames, by, strict=True)]
+            )
+
+        return batch._replace(content=vary(batch.content), target=vary(batch.target), motion=vary(batch.motion))
+
+
+def shift_cells(frames: Tensor, patch: int, down: int, right: int) -> Tensor:
+    """Square frames as tokens, (T, N, D), moved by cells; the border is repeated where nothing comes in."""
+    side = round(frames.shape[1] ** 0.5)
+    cells = rearrange(frames, "t (h w) (p q c) -> t (h p) (w q) c", h=side, p=patch, q=patch)
+    steps = torch.arange(side * patch, device=frames.device)
+    rows, columns = ((steps - by).clamp(0, side * patch - 1) for by in (down, right))
+    moved = cells[:, rows][:, :, columns]
+    return rearrange(moved, "t (h p) (w q) c -> t (h w) (p q c)", p=patch, q=patch)

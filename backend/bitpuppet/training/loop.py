@@ -21,7 +21,7 @@ from bitpuppet.model.codec import Codec
 from bitpuppet.model.device import pick_device, pick_dtype
 from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.weights import find_misfits, read_weights
+from bitpuppet.model.weights import read_weights
 from bitpuppet.training.agreement import MotionAgreement
 from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.checkpoint import (
@@ -141,21 +141,19 @@ class Trainer:
         self.step = checkpoint.step
         self._is_new = False
 
-    def start_from(self, weights: Path) -> None:
-        """Begin a new run at the weights in a file instead of at random ones; of another preset as far as they fit.
+    def start_from(self, weights: Path) -> float:
+        """Begin a new run at the weights in a file instead of at random ones, as far as they fit.
+
+        Returns:
+            The share of the model's values that the file has, see `inherit`.
 
         Raises:
-            BitpuppetError: the file cannot be used, has other sizes, or of another preset hardly anything fits.
+            BitpuppetError: the file cannot be used, or hardly anything in it fits.
         """
-        stored, state = read_weights(weights)
-        if stored.name != self.preset.name:
-            inherit(self.model, state)
-        elif misfits := find_misfits(self.model.state_dict(), state):
-            raise BitpuppetError(f"{weights}: made with other sizes ({misfits[0]}); start from other weights")
-        else:
-            self.model.load_state_dict({name: value.float() for name, value in state.items()})
+        share = inherit(self.model, read_weights(weights)[1])
         self.average = MovingAverage(dict(self.model.named_parameters()), self.recipe.ema)
         self._is_new = False
+        return share
 
     def run(
         self,

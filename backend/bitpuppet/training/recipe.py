@@ -134,6 +134,11 @@ def make_paper_recipe(preset: Preset, clips: int, devices: int = 1, *, temporal:
     )
 
 
+def make_rendered_recipe(*, temporal: bool = False) -> Recipe:
+    """How `render64` is trained: as sprites are, with more content frames to fetch pixels from."""
+    return Recipe(content_frames=8, temporal=temporal)
+
+
 def make_heads_recipe(
     preset: Preset, *, temporal: bool = False, learns: Literal["all", "motion", "frames"] = "all"
 ) -> Recipe:
