@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from einops import rearrange
 from numpy.typing import NDArray
 
 from bitpuppet.data.clips import pack_batch
@@ -16,9 +15,8 @@ from bitpuppet.data.mixture import PairBatch
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.latent_codec import LatentCodec
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.training import differences
 from bitpuppet.training.batch import TensorBatch
-from bitpuppet.training.differences import MotionDifferences, shift_cells
+from bitpuppet.training.differences import MotionDifferences
 from bitpuppet.training.loop import Trainer
 from bitpuppet.training.recipe import make_heads_recipe
 
@@ -105,12 +103,11 @@ def test_a_lesson_resumes_where_it_was(codec: LatentCodec, tmp_path: Path) -> No
 
 
 def test_a_clip_that_hardly_moves_counts_as_much_as_one_that_does(
-    codec: LatentCodec, monkeypatch: pytest.MonkeyPatch
+    codec: LatentCodec,
 ) -> None:
-    monkeypatch.setattr(differences, "SHIFT", 0)  # what is shifted out of the frame does not count
     torch.manual_seed(0)
     model = BitrateControlledDiffusion(HEADS, codec)
-    lesson = MotionDifferences(model, make_heads_recipe(HEADS, learns="motion"))
+    lesson = MotionDifferences(model, replace(make_heads_recipe(HEADS, learns="motion"), most_shift=0))
     assert model.denoiser.telling is not None
     torch.nn.init.normal_(model.denoiser.telling.out.bias)
     batch = TensorBatch.from_arrays(Nodding().draw(0, 2, 2, 6), torch.device("cpu"))
@@ -123,13 +120,3 @@ def test_a_clip_that_hardly_moves_counts_as_much_as_one_that_does(
     losses = [float(lesson(take(clips), 2.0).diffusion) for clips in (slice(1), slice(1, 2), slice(2))]
     assert losses[2] == pytest.approx((losses[0] + losses[1]) / 2, rel=1e-3)
     assert losses[0] > 2 * losses[1]
-
-
-def test_clips_are_shifted_by_whole_cells() -> None:
-    cells = torch.arange(64.0).view(1, 8, 8, 1)
-    tokens = rearrange(cells, "t (h p) (w q) c -> t (h w) (p q c)", p=2, q=2)
-    moved = rearrange(shift_cells(tokens, 2, 1, -2), "t (h w) (p q c) -> t (h p) (w q) c", h=4, p=2, q=2)
-    assert torch.equal(moved[:, 1:, :6], cells[:, :7, 2:])
-    assert torch.equal(moved[:, 0, :6], cells[:, 0, 2:]), "the border is repeated"
-    assert torch.equal(moved[:, :, 6:], moved[:, :, 5:6].expand(-1, -1, 2, -1))
-    assert torch.equal(shift_cells(tokens, 2, 0, 0), tokens)

@@ -13,15 +13,12 @@ from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.quantizer import hard_entropy_bits
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
+from bitpuppet.training.variation import add_noise, shift_clips
 
 DIRECTIONS = 2
 """Directions of the strongest changes that motion's are chosen among, for each of its values."""
 SCALE = 0.3
 """Of the loss where nothing is told; with it the rate loss weighs as much as beside the loss of a pixel."""
-SHIFT = 2
-"""Cells to each side by which a clip is shifted at most."""
-NOISE = 0.3
-"""Standard deviation of what is added to latents before motion is read, in the codec's units."""
 UNQUANTIZED = 1.0
 """Weight of what is told from motion before the quantizer."""
 
@@ -88,12 +85,12 @@ class MotionDifferences(nn.Module):
         model, count = self.model, batch.target.shape[1]
         telling = model.denoiser.telling
         assert telling is not None  # see __init__
-        batch = self._vary(batch)
+        batch = shift_clips(batch, model.preset.patch, self.recipe.most_shift)
         content = batch.content[:, torch.arange(count, device=batch.content.device) % batch.content.shape[1]]
         indices, bits, told, free = [], [], [], []
         for frames in (content, batch.motion):
             tokens = rearrange(frames.float(), "b t n d -> (b t) n d")
-            tokens = tokens + NOISE * torch.randn_like(tokens)
+            tokens = add_noise(tokens, self.recipe.reading_noise)
             read = self._encoder.forward_motion(*pick_tokens(model.codec, tokens, tokens.shape[1]))
             quantized = model.quantizer(read, sharpness, sample=True)
             indices.append(quantized.indices)
@@ -120,25 +117,3 @@ class MotionDifferences(nn.Module):
             soft_bits=rate.detach(),
             hard_bits=hard_entropy_bits(torch.cat(indices), model.preset.codewords),
         )
-
-    def _vary(self, batch: TensorBatch) -> TensorBatch:
-        """The batch with each clip shifted, all its frames alike."""
-        preset = self.model.preset
-        by = torch.randint(-SHIFT, SHIFT + 1, (len(batch.target), 2)).tolist()
-
-        def vary(frames: Tensor) -> Tensor:
-            return torch.stack(
-                [shift_cells(clip, preset.patch, *cells) for clip, cells in zip(frames, by, strict=True)]
-            )
-
-        return batch._replace(content=vary(batch.content), target=vary(batch.target), motion=vary(batch.motion))
-
-
-def shift_cells(frames: Tensor, patch: int, down: int, right: int) -> Tensor:
-    """Square frames as tokens, (T, N, D), moved by cells; the border is repeated where nothing comes in."""
-    side = round(frames.shape[1] ** 0.5)
-    cells = rearrange(frames, "t (h w) (p q c) -> t (h p) (w q) c", h=side, p=patch, q=patch)
-    steps = torch.arange(side * patch, device=frames.device)
-    rows, columns = ((steps - by).clamp(0, side * patch - 1) for by in (down, right))
-    moved = cells[:, rows][:, :, columns]
-    return rearrange(moved, "t (h p) (w q) c -> t (h w) (p q c)", p=patch, q=patch)

@@ -30,6 +30,7 @@ from bitpuppet.training.agreement import score_agreement
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
 from bitpuppet.training.retrieval import score_likeness, score_retrieval
+from bitpuppet.training.variation import add_noise, shift_clips
 
 RETRIEVAL = 0.05
 """Weight of finding the right references, beside the loss of a pixel."""
@@ -55,6 +56,7 @@ class CrossDriving(nn.Module):
             control: factor of the rate loss, 0..1.
         """
         model, recipe = self.model, self.recipe
+        batch = shift_clips(batch, model.preset.patch, recipe.most_shift)
         content, others = self._encode_content(batch, sharpness)
         memory = model.denoiser.remember(content)
 
@@ -146,6 +148,7 @@ class CrossDriving(nn.Module):
         return flat.float() if flat.is_floating_point() else self.model.codec.encode(flat)
 
     def _encode_motion(self, clean: Tensor, clips: int) -> Tensor:
+        clean = add_noise(clean, self.recipe.reading_noise)
         encoder, tokens = self.model.encoder, min(self.recipe.encoder_tokens, self.model.preset.tokens)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.recipe.learns != "frames"):
             if isinstance(encoder, FrameEncoder):

@@ -47,6 +47,10 @@ class Recipe:
     """Share of noise levels at sigma_max."""
     share_guessed: float = 0.0
     """Share of frames whose noise is added to the model's own first guess instead of to the clean frame."""
+    most_shift: int = 0
+    """Cells of latents to each side by which a clip is shifted at most, all its frames alike."""
+    reading_noise: float = 0.0
+    """Standard deviation of what is added to tokens before motion is read from them, in the codec's units."""
     muon_rate: float = 2e-3
     """Learning rate of the matrices inside the blocks (Muon, scaled as AdamW's)."""
     adam_rate: float = 1e-3
@@ -146,16 +150,19 @@ def make_heads_recipe(
 
     A low noise level shows the pose by itself, as in sprites; but there is more to learn at it than in them, since
     nothing in a face is exact. Agreement needs somebody else in the same pose, whom videos do not have. The rate loss
-    comes late, when motion is found. Motion alone learns from differences of frames, in steps that cost a tenth.
+    comes late, when motion is found. Motion alone learns from differences of frames, in steps that cost a third. Clips
+    are few and would be learnt by heart, so they are shifted, and motion is read through noise.
     """
     if learns == "motion":
         return Recipe(
-            steps=500,
+            steps=1500,
             pairs=24,
             content_frames=preset.detail_frames,
             target_frames=6,
             learns=learns,
             adam_rate=3e-3,
+            most_shift=2,
+            reading_noise=0.3,
             control=(0.35, 0.75),
             warmup=50,
             ema=0.98,
@@ -170,6 +177,8 @@ def make_heads_recipe(
         denoiser_tokens=preset.tokens,
         temporal=temporal,
         share_at_max=0.7,
+        most_shift=1,
+        reading_noise=0.3,
         control=(0.0, 0.0) if temporal else (0.35, 0.75),
         agreement=0.0,
         warmup=50,
