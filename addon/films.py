@@ -33,6 +33,8 @@ from .takes import Take, store_take
 
 WIDEST = 4096
 """Pixels across of the sheets that are made: a screen or two."""
+TOPIC = "film"
+"""Of what is told about films, which their panel shows."""
 
 
 @dataclass
@@ -165,7 +167,7 @@ def _tell(reading: Reading, event: JobEvent) -> None:
         rows = wrap_frames(frames, WIDEST)
         rate = float(fps) if isinstance(fps, (int, float)) else 25.0
         take = Take(reading.scene, reading.sheet, reading.name, rows, rate, wrapped=len(rows) > 1)
-        store_take(take, "read the film again", lambda: _end(reading, None))
+        store_take(take, "read the film again", TOPIC, lambda: _end(reading, None))
 
 
 def _list_own() -> set[str]:
@@ -182,4 +184,4 @@ def _end(reading: Reading, message: str | None) -> None:
     extras.pop("film")
     scene = bpy.data.scenes.get(reading.scene)
     if scene is not None and message is not None:
-        notify(scene, message)
+        notify(scene, message, topic=TOPIC)

@@ -252,7 +252,7 @@ class BitpuppetRender(bpy.types.PropertyGroup):
 
 
 class BitpuppetFilm(bpy.types.PropertyGroup):
-    """What is taken of a video file."""
+    """What is taken of a video file. Seconds without a unit of Blender's, which shows 75.25 as 1.3 min."""
 
     path: StringProperty(
         name="File",
@@ -260,9 +260,11 @@ class BitpuppetFilm(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=RELATIVE,
     )
-    start: FloatProperty(name="From", description="Seconds from the film's beginning", min=0, max=359_000, precision=2)
+    start: FloatProperty(
+        name="From (s)", description="Seconds from the film's beginning", min=0, max=359_000, precision=2
+    )
     end: FloatProperty(
-        name="To", description="Seconds from the film's beginning; 0 for its end", min=0, max=359_000, precision=2
+        name="To (s)", description="Seconds from the film's beginning; 0 for its end", min=0, max=359_000, precision=2
     )
     fps: FloatProperty(
         name="Frame Rate", description="Frames a second to take; 0 for the film's own", min=0, max=240, precision=2
@@ -369,6 +371,7 @@ class BitpuppetScene(bpy.types.PropertyGroup):
     play: BoolProperty(name="Play", description="Play the selected result in the panel", default=True)
     notice: StringProperty(description="What the last action could not do")
     remedy: StringProperty(description="The operator that helps")
+    topic: StringProperty(description="The panel that shows the notice, too")
 
     @property
     def selected(self) -> "BitpuppetJob | None":

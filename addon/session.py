@@ -128,9 +128,17 @@ def tell(event: Event) -> None:
         _fail(event.job, event.code, event.message)
 
 
-def notify(scene: bpy.types.Scene, message: str, remedy: str = "") -> None:
-    """Show a sentence in the panel, with the button of an operator that helps."""
-    scene.bitpuppet.notice, scene.bitpuppet.remedy = message, remedy
+def notify(scene: bpy.types.Scene, message: str, remedy: str = "", topic: str = "") -> None:
+    """Show a sentence at the top of the tab, with the button of an operator that helps.
+
+    Args:
+        scene: keeps it.
+        message: the sentence; empty for none.
+        remedy: `bl_idname` of the operator; empty for none.
+        topic: the panel that shows it as well, such as "film", since the top may be out of sight; empty for none.
+    """
+    data = scene.bitpuppet
+    data.notice, data.remedy, data.topic = message, remedy, topic
 
 
 def take_up_file() -> None:

@@ -36,19 +36,20 @@ class Take:
     """Whether all rows are one clip."""
 
 
-def store_take(take: Take, remedy: str, on_done: Callable[[], None] = lambda: None) -> None:
+def store_take(take: Take, remedy: str, topic: str = "", on_done: Callable[[], None] = lambda: None) -> None:
     """Pack the frames as an image of the file, and choose it. Coding takes longer than a tick may, so it is a thread's.
 
     Args:
         take: the frames.
         remedy: what the user can do where it fails, such as "press Render Frames again".
+        topic: the panel that shows that, as `notify` has it.
         on_done: called when it is over, however it went.
     """
 
     def finish(png: bytes | None, error: Exception | None) -> None:
         scene = bpy.data.scenes.get(take.scene)
         if scene is not None and (error is not None or png is None):
-            notify(scene, f"The frames could not be stored ({error}); {remedy}")
+            notify(scene, f"The frames could not be stored ({error}); {remedy}", topic=topic)
         elif scene is not None and png is not None:
             _choose(scene, take, png)
             notify(scene, "")

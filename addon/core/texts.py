@@ -51,6 +51,36 @@ def describe_briefly(state: str, step: int, steps: int, position: int, eta: floa
     return f"{step} of {steps}, {describe_time(eta)}" if eta >= 0 else f"{step} of {steps}"
 
 
+def wrap_text(text: str, width: int) -> list[str]:
+    """A sentence as lines of at most `width` letters; at least one, which may be empty.
+
+    A word that is longer, as paths are, is broken after its slashes, and where it has none anywhere: of a line that is
+    too wide Blender leaves out the middle, and with it the name that the user has to know.
+    """
+    lines, line = [], ""
+    for word in text.split():
+        first, *others = _break_word(word, width)
+        if line and len(line) + 1 + len(first) > width:
+            lines.append(line)
+            line = first
+        else:
+            line = f"{line} {first}".strip()
+        for piece in others:
+            lines.append(line)
+            line = piece
+    return [*lines, line]
+
+
+def _break_word(word: str, width: int) -> list[str]:
+    pieces = []
+    while len(word) > width:
+        place = max(word.rfind(mark, 0, width) for mark in "/\\") + 1
+        cut = place if place > 1 else width  # a slash alone is no line
+        pieces.append(word[:cut])
+        word = word[cut:]
+    return [*pieces, word]
+
+
 def name_result(kind: str, source: str, motion: str, number: int = 1) -> str:
     """Name of a result's image data-block."""
     who, what = _stem(source), _stem(motion)

@@ -20,12 +20,15 @@ INNER = {"INTERNAL"}
 class Guarded:
     """An operator that acts in `act`, which raises ArtError or ClientError where it cannot."""
 
+    topic = ""
+    """As `notify` has it."""
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Act; a failure is told and leaves the file as it was."""
         try:
             self.act(context)
         except (ArtError, ClientError) as error:
-            tell_error(self, context.scene, error)
+            tell_error(self, context.scene, error, self.topic)
             return {"CANCELLED"}
         notify(context.scene, "")
         return {"FINISHED"}
@@ -35,9 +38,9 @@ class Guarded:
         raise NotImplementedError
 
 
-def tell_error(operator: bpy.types.Operator, scene: bpy.types.Scene, error: Exception) -> None:
-    """Report an error, and show it in the panel with the operator that helps."""
-    notify(scene, str(error), getattr(error, "remedy", ""))
+def tell_error(operator: bpy.types.Operator, scene: bpy.types.Scene, error: Exception, topic: str = "") -> None:
+    """Report an error, and show it in the panel with the operator that helps; `topic` is as `notify` has it."""
+    notify(scene, str(error), getattr(error, "remedy", ""), topic)
     operator.report({"ERROR"}, str(error))
 
 

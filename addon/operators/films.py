@@ -15,6 +15,7 @@ class ReadFilm(Guarded, bpy.types.Operator):
     bl_label = "Read Film"
     bl_options = PLAIN
 
+    topic = films.TOPIC
     sheet: EnumProperty(items=SHEETS, default="motion")
 
     @classmethod

@@ -13,6 +13,8 @@ from ..preferences import draw_setup_progress
 from ..state import current
 from .sentences import draw_text
 
+BUTTON_PIXELS = 65.0
+"""Of a boxed sentence's width, at scale 1, what its button and the box take; measured in a window."""
 REMEDIES = {
     "wm.save_as_mainfile": "Save File",
     "file.find_missing_files": "Find Missing Files",
@@ -28,7 +30,7 @@ REMEDIES = {
 
 def draw_messages(layout, context):
     """How the backend is, where that needs a look; and what the last action could not do."""
-    status, data = current().status(), context.scene.bitpuppet
+    status = current().status()
     if status.state not in ("connected", "stopped"):
         box = layout.box()
         if status.state == "installing":
@@ -37,13 +39,20 @@ def draw_messages(layout, context):
             draw_text(box, context, status.message, "SORTTIME" if status.state == "starting" else "ERROR")
         if status.operator:
             box.operator(status.operator, text=status.label)
-    if data.notice:
-        box = layout.box()
-        row = box.row()
-        draw_text(row.column(), context, data.notice, "ERROR")
-        row.operator("bitpuppet.dismiss_notice", text="", icon="X", emboss=False)
-        if data.remedy in REMEDIES:
-            box.operator(data.remedy, text=REMEDIES[data.remedy])
+    draw_notice(layout, context)
+
+
+def draw_notice(layout, context):
+    """What the last action could not do, if anything, with the button that hides it and the one that helps."""
+    data = context.scene.bitpuppet
+    if not data.notice:
+        return
+    box = layout.box()
+    row = box.row()
+    draw_text(row.column(), context, data.notice, "ERROR", beside=BUTTON_PIXELS)
+    row.operator("bitpuppet.dismiss_notice", text="", icon="X", emboss=False)
+    if data.remedy in REMEDIES:
+        box.operator(data.remedy, text=REMEDIES[data.remedy])
 
 
 def draw_image(layout, context, name):

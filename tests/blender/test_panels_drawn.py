@@ -134,6 +134,9 @@ def test_panel_of_films_shows_what_concerns_films_until_it_is_hidden(stage: Stag
                 assert ("bitpuppet.dismiss_notice" in layout.operators) == is_about_films, (name, panel)
     stage.clear()
     states["film-missing"](stage)
+    texts = next(layout.texts for panel, layout in draw_all(stage).items() if panel.endswith("_film"))
+    lines = [text for text in texts if text and text in stage.data.notice]
+    assert max(map(len, lines)) <= 23, "in a window wider lines lose their middle"
     assert bpy.ops.bitpuppet.dismiss_notice() == {"FINISHED"}
     for layout in draw_all(stage).values():
         assert "bitpuppet.dismiss_notice" not in layout.operators
