@@ -46,7 +46,7 @@ def train(
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     start_from: Annotated[
-        Path | None, typer.Option(help="Weights to begin with; of another preset as far as they fit.")
+        Path | None, typer.Option(help="Weights to begin with, as far as they fit; how much that is, is said.")
     ] = None,
     temporal: Annotated[
         bool, typer.Option("--temporal", help="The second stage, with temporal layers; begin it with --start-from.")

@@ -200,9 +200,9 @@ class Denoiser(nn.Module):
             nearest = memory.references.find_nearest(motion, self.closeness, self.metric, self.nearest, passed)
             if self.telling is not None or self.warp is not None:
                 given = memory.references.take_tokens(nearest)
-            if self.telling is not None and given is not None:
-                start = memory.references.take_motion(nearest).to(motion.dtype)
-                given = given + self.telling(given, start, repeat(motion, "f w -> f r w", r=start.shape[1]))
+                if self.telling is not None:
+                    start = memory.references.take_motion(nearest).to(motion.dtype)
+                    given = given + self.telling(given, start, repeat(motion, "f w -> f r w", r=start.shape[1]))
             mixed = memory.references.mix_tokens(nearest, places, given)
             hidden = hidden + self.reference(mixed)
             if self.warp is not None and given is not None:
