@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 LABELS = {
     "retarget": "Retarget",
@@ -14,6 +15,8 @@ LABELS = {
 _SUFFIX = re.compile(r"\.(png|gif|apng|webp|tga|bmp|tiff?|mp4|m4v|mov|webm|mkv|avi|mpe?g)$", re.IGNORECASE)
 _MAX_NAME = 60
 """Blender cuts data-block names at 63 bytes before 5.0."""
+_WIDE = frozenset("MW@%")
+"""Letters that are half as wide again as others in Blender's font, as those of East Asia and pictures are, too."""
 
 
 def describe_time(seconds: float) -> str:
@@ -52,7 +55,7 @@ def describe_briefly(state: str, step: int, steps: int, position: int, eta: floa
 
 
 def wrap_text(text: str, width: int) -> list[str]:
-    """A sentence as lines of at most `width` letters; at least one, which may be empty.
+    """A sentence as lines of at most `width` letters, wide ones counting more; at least one, which may be empty.
 
     A word that is longer, as paths are, is broken after its slashes, and where it has none anywhere: of a line that is
     too wide Blender leaves out the middle, and with it the name that the user has to know.
@@ -60,7 +63,7 @@ def wrap_text(text: str, width: int) -> list[str]:
     lines, line = [], ""
     for word in text.split():
         first, *others = _break_word(word, width)
-        if line and len(line) + 1 + len(first) > width:
+        if line and _measure(f"{line} {first}") > width:
             lines.append(line)
             line = first
         else:
@@ -73,12 +76,18 @@ def wrap_text(text: str, width: int) -> list[str]:
 
 def _break_word(word: str, width: int) -> list[str]:
     pieces = []
-    while len(word) > width:
-        place = max(word.rfind(mark, 0, width) for mark in "/\\") + 1
-        cut = place if place > 1 else width  # a slash alone is no line
+    while _measure(word) > width:
+        fitting = max(1, sum(_measure(word[:end]) <= width for end in range(1, width + 1)))
+        place = max(word.rfind(mark, 0, fitting) for mark in "/\\") + 1
+        cut = place if place > 1 else fitting  # a slash alone is no line
         pieces.append(word[:cut])
         word = word[cut:]
-    return [*pieces, word]
+    return [*pieces, word] if word else pieces
+
+
+def _measure(text: str) -> float:
+    """How wide a text is drawn, in letters of usual width."""
+    return len(text) + sum(0.5 for one in text if one in _WIDE or unicodedata.east_asian_width(one) in "WF")
 
 
 def name_result(kind: str, source: str, motion: str, number: int = 1) -> str:

@@ -37,13 +37,13 @@ def test_progress_says_where_a_job_is() -> None:
     assert describe_progress("running", 0, 0, -1, -1) == "Preparing"
 
 
-@given(st.text(st.sampled_from("ab /\\."), max_size=80), st.integers(1, 20))
+@given(st.text(st.sampled_from("ab /\\.踊"), max_size=80), st.integers(1, 20))
 def test_wrapped_text_is_whole_and_fits(text: str, width: int) -> None:
     lines = wrap_text(text, width)
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert lines and all(len(line) <= width for line in lines)
     words = text.split()
-    if all(len(word) <= width for word in words):
+    if all(len(word) + word.count("踊") / 2 <= width for word in words):
         assert " ".join(lines).split() == words, "no word is broken that fits"
 
 
@@ -55,6 +55,8 @@ def test_wrapped_text_is_whole_and_fits(text: str, width: int) -> None:
         ("/media/films/dance.mp4 is gone", ["/media/films/", "dance.mp4 is", "gone"]),
         (r"no C:\films\of2026\a.mp4", ["no C:\\films\\", r"of2026\a.mp4"]),
         ("/dance_of_the_year.mp4", ["/dance_of_the_", "year.mp4"]),
+        ("WWWWWWWWWWWW", ["WWWWWWWWW", "WWW"]),
+        ("/踊り子の練習風景の記録.mp4", ["/踊り子の練習風景", "の記録.mp4"]),
     ],
 )
 def test_long_words_are_broken_after_slashes(text: str, lines: list[str]) -> None:
