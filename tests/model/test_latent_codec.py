@@ -153,7 +153,8 @@ def test_references_are_moved_by_what_motion_tells(codec: LatentCodec, frames: t
     telling.requires_grad_(False)
     told = telling(given, start, end)
     for places in (None, torch.tensor([[5, 0, 3], [1, 2, 4]])):
-        moved = content.references.mix_tokens(nearest, places, given + told)
+        placed = given + told if places is None else (given + told).take_along_dim(places[:, None, :, None], dim=2)
+        moved = content.references.mix_tokens(nearest, places, placed)
         torch.testing.assert_close(moved, content.references.mix_tokens(nearest, places) + 0.5)
 
 

@@ -81,16 +81,16 @@ def test_fewer_references_than_the_preset_takes_are_enough() -> None:
     hidden = torch.randn(2, 4, PRESET.width)
     drawn = warp(hidden, frames, take(torch.ones(2, 1)), None)
     torch.testing.assert_close(drawn, frames[:, 0], atol=1e-5, rtol=1e-4)
-    assert warp.compare(frames).shape == hidden.shape
+    assert warp.describe(frames).shape == hidden.shape
 
 
 def test_references_are_told_apart_one_by_one() -> None:
     warp, frames = Warp(PRESET), make_frames()
-    assert not warp.compare(frames).any(), "nothing, before it has learnt"
+    assert not warp.describe(frames).any(), "nothing, before it has learnt"
     with torch.no_grad():
         warp.look.weight[:, 2 * SUMMARY :] = 1.0  # the third alone
-    assert torch.equal(warp.compare(frames), warp.compare(torch.cat([frames[:, [1, 0]], frames[:, 2:]], dim=1)))
-    assert not torch.equal(warp.compare(frames), warp.compare(frames.flip(1)))
+    assert torch.equal(warp.describe(frames), warp.describe(torch.cat([frames[:, [1, 0]], frames[:, 2:]], dim=1)))
+    assert not torch.equal(warp.describe(frames), warp.describe(frames.flip(1)))
 
 
 def test_flow_learns_to_follow_what_has_moved() -> None:

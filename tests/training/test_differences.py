@@ -102,9 +102,7 @@ def test_a_lesson_resumes_where_it_was(codec: LatentCodec, tmp_path: Path) -> No
         assert torch.equal(value, rest.model.state_dict()[name]), name
 
 
-def test_a_clip_that_hardly_moves_counts_as_much_as_one_that_does(
-    codec: LatentCodec,
-) -> None:
+def test_a_clip_that_hardly_moves_counts_as_much_as_one_that_does(codec: LatentCodec) -> None:
     torch.manual_seed(0)
     model = BitrateControlledDiffusion(HEADS, codec)
     lesson = MotionDifferences(model, replace(make_heads_recipe(HEADS, learns="motion"), most_shift=0))

@@ -63,6 +63,8 @@ def test_nothing_is_inherited_from_another_kind_of_model() -> None:
     before = {name: value.clone() for name, value in heir.state_dict().items()}
     with pytest.raises(BitpuppetError, match=r"\d+% of preset heir fits"):
         inherit(heir, other.state_dict())
+    with pytest.raises(BitpuppetError, match=r"fits w\.safetensors, 50% must"):
+        inherit(heir, other.state_dict(), "w.safetensors")
     assert all(torch.equal(value, before[name]) for name, value in heir.state_dict().items())
 
 

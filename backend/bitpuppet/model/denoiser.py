@@ -193,7 +193,7 @@ class Denoiser(nn.Module):
         clips = len(memory.bias)
         where = self.places if places is None else self.places[places]
         hidden = self.embed(tokens) + where
-        nearest, mixed, given = None, None, None
+        nearest, mixed, given, placed = None, None, None, None
         if self.reference is not None and self.closeness is not None and self.metric is not None:
             if memory.references is None:
                 raise ValueError("the denoiser needs content with references")
@@ -203,11 +203,11 @@ class Denoiser(nn.Module):
                 if self.telling is not None:
                     start = memory.references.take_motion(nearest).to(motion.dtype)
                     given = given + self.telling(given, start, repeat(motion, "f w -> f r w", r=start.shape[1]))
-            mixed = memory.references.mix_tokens(nearest, places, given)
-            hidden = hidden + self.reference(mixed)
-            if self.warp is not None and given is not None:
                 placed = given if places is None else torch.take_along_dim(given, places[:, None, :, None], dim=2)
-                hidden = hidden + self.warp.compare(placed)
+            mixed = memory.references.mix_tokens(nearest, places, placed)
+            hidden = hidden + self.reference(mixed)
+            if self.warp is not None and placed is not None:
+                hidden = hidden + self.warp.describe(placed)
         condition = self.noise(embed_waves(noise_level, WAVES).to(hidden.dtype)) + self.motion(motion)
         if nearest is not None and self.sameness is not None:
             condition = condition + self.sameness(nearest.sameness[:, None].to(hidden.dtype))

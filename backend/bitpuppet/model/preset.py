@@ -80,9 +80,10 @@ class Preset:
     reference: bool = True
     """Whether the denoiser is given the content frames whose motion is nearest."""
     nearest: int = 2
-    """How many of them."""
+    """How many of them each frame that is drawn is given."""
     warp: bool = False
-    """Whether each pixel is fetched from one of them, from where it shows the pixel, or is in all of them at once."""
+    """Whether each pixel is fetched from where they show it, from one of them more than others; else their mean is
+    taken at the same place."""
     telling_width: int = 0
     """Hidden width of what tells from motion how a reference differs from the frame that is asked for; 0 for none."""
     relative: bool = False

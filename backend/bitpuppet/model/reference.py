@@ -132,10 +132,10 @@ class References(NamedTuple):
     def mix_tokens(self, nearest: Nearest, places: Tensor | None, given: Tensor | None = None) -> Tensor:
         """The mean of the nearest frames' tokens, (F, L, D), at `places` (F, L) or at all places.
 
-        `given`: what stands for these tokens, (F, frames, tokens, D), where motion has moved them before.
+        `given`: what stands for the frames' tokens at these places, (F, frames, L, D), where motion has moved them.
         """
         if given is not None:
-            tokens = given if places is None else torch.take_along_dim(given, places[:, None, :, None], dim=2)
+            tokens = given
         elif places is None:
             tokens = self.take_tokens(nearest)
         else:

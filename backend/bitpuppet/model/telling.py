@@ -33,9 +33,8 @@ class Telling(nn.Module):
         self.modulate = nn.Conv2d(FIELDS, 2 * width, 1)
         self.join = nn.Conv2d(width, width, 3, padding=1)
         self.out = nn.Conv2d(width, channels, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        if self.out.bias is not None:
-            nn.init.zeros_(self.out.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, shown: Tensor, start: Tensor, end: Tensor) -> Tensor:
         """What is to be added.

@@ -19,7 +19,7 @@ SUMMARY = 64
 
 
 class Warp(nn.Module):
-    """For each pixel (or latent cell) where each reference shows it, and how much of each reference it takes.
+    """For each pixel (or latent cell) where each reference shows it, in cells from its own place, and each one's share.
 
     It starts with the pixel at the same place and the mean by the references' weights.
     """
@@ -35,7 +35,7 @@ class Warp(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def compare(self, shown: Tensor) -> Tensor:
+    def describe(self, shown: Tensor) -> Tensor:
         """What the denoiser is told about the references one by one, (F, L, width), beside their mean.
 
         Args:

@@ -79,8 +79,8 @@ class MotionDifferences(nn.Module):
     def forward(self, batch: TensorBatch, sharpness: float, control: float = 1.0) -> Losses:
         """Losses of a batch of latents, as `CrossDriving`.
 
-        The diffusion loss is SCALE of the share of each clip's squares that is not told: a mouth that speaks counts as
-        much as a head that turns. The error at sigma_max is the share of all clips' squares together.
+        The diffusion loss is SCALE times the share of a clip's squares that is not told, on the average of clips: a
+        mouth that speaks counts as much as a head that turns. The error at sigma_max is that share of all together.
         """
         model, count = self.model, batch.target.shape[1]
         telling = model.denoiser.telling

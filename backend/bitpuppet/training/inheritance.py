@@ -19,7 +19,7 @@ _IN_TURN = {"denoiser.blocks.": 2}
 """Blocks that differ by turns, and how many kinds there are: every other one sees the content frames' own tokens."""
 
 
-def inherit(model: BitrateControlledDiffusion, state: Mapping[str, Tensor]) -> float:
+def inherit(model: BitrateControlledDiffusion, state: Mapping[str, Tensor], source: str = "these weights") -> float:
     """Take over tensors of the same name and shape; of a deeper stack of blocks some, evenly spread.
 
     Networks with fewer blocks, begun with some of a larger one's, learn faster than from chance ("DistilBERT", Sanh et
@@ -28,6 +28,7 @@ def inherit(model: BitrateControlledDiffusion, state: Mapping[str, Tensor]) -> f
     Args:
         model: all else stays as it is.
         state: of another preset's model.
+        source: what an error calls them.
 
     Returns:
         The share of the model's values that are inherited now, 0..1.
@@ -44,7 +45,7 @@ def inherit(model: BitrateControlledDiffusion, state: Mapping[str, Tensor]) -> f
     share: float = sum(value.numel() for value in taken.values()) / sum(value.numel() for value in wanted.values())
     if share < LEAST_SHARE:
         raise BitpuppetError(
-            f"{share:.0%} of preset {model.preset.name} fits these weights, {LEAST_SHARE:.0%} must; start from others"
+            f"{share:.0%} of preset {model.preset.name} fits {source}, {LEAST_SHARE:.0%} must; start from others"
         )
     with torch.no_grad():
         for name, value in taken.items():

@@ -150,7 +150,7 @@ class Trainer:
         Raises:
             BitpuppetError: the file cannot be used, or hardly anything in it fits.
         """
-        share = inherit(self.model, read_weights(weights)[1])
+        share = inherit(self.model, read_weights(weights)[1], str(weights))
         self.average = MovingAverage(dict(self.model.named_parameters()), self.recipe.ema)
         self._is_new = False
         return share
