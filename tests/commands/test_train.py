@@ -26,6 +26,8 @@ def test_a_run_writes_weights_and_can_go_on(tmp_path: Path) -> None:
     assert more.exit_code == 0, more.output
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
+    slower = CliRunner().invoke(app, [*RUN, "--steps", "4", "--out", out, "--resume", "--rates", "0.1"])
+    assert isinstance(slower.exception, BitpuppetError) and "give --rates as it was for" in str(slower.exception)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,8 @@ def test_a_run_writes_weights_and_can_go_on(tmp_path: Path) -> None:
     [
         (["train", "tiny", "--steps", "0"], "--steps is 0"),
         (["train", "tiny", "--pairs", "-1"], "--pairs is -1"),
+        (["train", "tiny", "--rates", "0"], "--rates is 0"),
+        (["train", "tiny", "--rates", "nan"], "--rates is nan"),
         (["train", "nothing"], "nothing"),
         (["train", "tiny", "--puppets-only", "--resume"], "checkpoint"),
         (["train", "tiny", "--puppets-only", "--start-from", "no.safetensors"], "no.safetensors"),
@@ -55,6 +59,7 @@ def test_mistakes_are_named(options: list[str], message: str, tmp_path: Path, mo
         (["train", "--from", "nothing", "set"], "no such preset"),
         (["train", "--from", "sprite64", "set", "--temporal"], "--temporal"),
         (["train", "--from", "sprite64", "set", "--learn", "motion"], "--learn"),
+        (["train", "--from", "sprite64", "set", "--rates", "0.1"], "--rates"),
         (["train", "tiny", "--learn", "colours"], "--learn"),
         (["train", "tiny", "--minutes", "3"], "--from"),
     ],

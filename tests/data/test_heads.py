@@ -75,6 +75,30 @@ def test_content_may_be_from_another_clip_of_the_same_person() -> None:
     assert 0.45 < same[target != 22].mean() < 0.55
 
 
+def test_people_in_few_clips_are_seen_in_other_looks() -> None:
+    def mark(source: Path, settings: str, read: ReadFrames) -> NDArray[np.float16]:
+        look = int(settings.split()[-1])
+        return np.full((40, 1, 1), look + 100 * source.name.startswith("a"), dtype=np.float16)
+
+    source = HeadSource((*CLIPS[:12], *CLIPS[20:22]), 8, convert=mark, looks=3)
+    batch = source.draw(0, 2000, 3, 1)
+    content, target, motion = (part[:, 0, 0, 0] for part in (batch.content, batch.target, batch.motion))
+    assert np.array_equal(content, target)
+    many = target >= 100
+    assert (target[many] == 100).all()  # Anna has clips enough
+    assert set(target[~many]) == {0.0, 2.0, 3.0, 4.0}
+    other = target[~many] > 0
+    assert 0.45 < other.mean() < 0.55
+    assert np.array_equal(motion[~many][other], target[~many][other])
+    assert set(motion[~many][~other]) == {0.0, 1.0}  # recoloured for half of the others
+
+
+def test_all_looks_are_read_beforehand() -> None:
+    convert = Numbered()
+    HeadSource((*CLIPS[:12], *CLIPS[20:22]), 8, convert=convert, looks=3).prepare(lambda *progress: None)
+    assert convert.calls == 12 * 2 + 2 * 5
+
+
 def test_stretches_follow_one_another() -> None:
     source = HeadSource(CLIPS[20:21], 8, convert=Numbered(16))
     for step in range(10):

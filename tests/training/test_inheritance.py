@@ -58,6 +58,19 @@ def test_what_fits_is_inherited_and_all_else_stays() -> None:
     assert torch.equal(state["denoiser.head.weight"], before["denoiser.head.weight"])  # theirs is of another kind
 
 
+@pytest.mark.parametrize(("changed", "inherited"), [({}, True), ({"nearest": 3}, False)], ids=["alike", "other size"])
+def test_what_begins_by_saying_nothing_is_inherited_whole_or_not_at_all(
+    changed: dict[str, int], inherited: bool
+) -> None:
+    fetching = replace(HEIR, warp=True)
+    heir, ancestor = make_model(fetching, 1), make_model(replace(fetching, **changed), 2)
+    before = {name: value.clone() for name, value in heir.state_dict().items()}
+    torch.nn.init.normal_(ancestor.denoiser.warp.summary.weight)
+    inherit(heir, ancestor.state_dict())
+    name = "denoiser.warp.summary.weight"  # of the same shape in both
+    assert torch.equal(heir.state_dict()[name], (ancestor.state_dict() if inherited else before)[name])
+
+
 def test_nothing_is_inherited_from_another_kind_of_model() -> None:
     heir, other = make_model(HEIR, 1), make_model(replace(LARGER, width=32), 2)
     before = {name: value.clone() for name, value in heir.state_dict().items()}

@@ -134,6 +134,17 @@ def test_each_learning_parameter_has_one_optimizer() -> None:
     assert set(others) == {"block.bias", "embed.weight", "embed.bias"}
 
 
+def test_a_smaller_rate_moves_weights_less(tmp_path: Path) -> None:
+    moved = []
+    for factor in (1.0, 0.1):
+        trainer = make_trainer(tmp_path / str(factor), RECIPE.scale_rates(factor))
+        before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
+        trainer.run(until=1)
+        after = {name: value.detach() for name, value in trainer.model.named_parameters()}
+        moved.append(sum(float((after[name] - value).abs().sum()) for name, value in before.items()))
+    assert 5 * moved[1] < moved[0]
+
+
 def test_rates_warm_up_and_cool_down() -> None:
     recipe = Recipe(steps=100, warmup=10, cooldown=0.5)
     assert recipe.rate_at(0) == pytest.approx(0.1)

@@ -134,7 +134,7 @@ def _open_clips(sizes: Preset, options: DataOptions) -> Work:
 
 def _open_heads(sizes: Preset, options: DataOptions, watch: Watch) -> Work:
     from bitpuppet.data.folder import require_data
-    from bitpuppet.data.heads import SHARE_OTHER_CLIP, HeadSource, list_heads, split_heads
+    from bitpuppet.data.heads import LOOKS, SHARE_OTHER_CLIP, HeadSource, list_heads, split_heads
     from bitpuppet.training.latents import LatentCache
     from bitpuppet.training.recipe import make_heads_recipe
 
@@ -142,8 +142,15 @@ def _open_heads(sizes: Preset, options: DataOptions, watch: Watch) -> Work:
     clips = split_heads(list_heads(folder)).training
     codec = _load_codec(sizes, options)
     convert = LatentCache(codec, options.latents)
-    other = 0.0 if options.learn == "motion" else SHARE_OTHER_CLIP  # what differs from clip to clip is no motion
-    source = HeadSource(clips, sizes.canvas, seed=options.seed, convert=convert, share_other=other)
+    motion = options.learn == "motion"
+    source = HeadSource(
+        clips,
+        sizes.canvas,
+        seed=options.seed,
+        convert=convert,
+        share_other=0.0 if motion else SHARE_OTHER_CLIP,  # what differs from clip to clip is no motion
+        looks=LOOKS if motion else 0,
+    )
     source.prepare(watch)
     recipe = make_heads_recipe(sizes, temporal=options.temporal, learns=options.learn)
     people = len({clip.person for clip in clips})

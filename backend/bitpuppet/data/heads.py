@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bitpuppet.data.augmentation import draw_colour_map, recolour
 from bitpuppet.data.clips import Convert, Kept, Stretch, keep_frames, pack_batch
+from bitpuppet.data.looks import change_look, draw_look
 from bitpuppet.data.mixture import PairBatch
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.sprites import VIDEO_SUFFIXES, Crop, VideoSettings, probe_video, read_video
@@ -39,6 +40,11 @@ SHARE_OTHER_CLIP = 0.5
 
 Inside of a clip the camera and the shirt are the same, and a frame that is given tells where the head is.
 """
+
+LOOKS = 4
+"""Other looks of people in few clips, where motion is learnt."""
+SHARE_OTHER_LOOK = 0.5
+"""Pairs of these people that are in one of them."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,8 @@ def split_heads(clips: tuple[HeadClip, ...], unknown: tuple[str, ...] = UNKNOWN_
 class HeadSource:
     """Batches of pairs: content from one half of a clip; motion from the other half, which must come out (paper).
 
-    A share of the content may be from another clip of the same person instead, as large a part of it.
+    A share of the content may be from another clip of the same person instead, as large a part of it. People in few
+    clips may be seen in other looks, content, target and motion alike, as if they were more people.
 
     Everybody is drawn equally often whatever the number of clips, within a factor: by the square root of it. Every draw
     is a function of the seed and the step, so a run that is resumed sees what it would have seen.
@@ -159,6 +166,7 @@ class HeadSource:
         seed: int = 0,
         convert: Convert = keep_frames,
         share_other: float = 0.0,
+        looks: int = 0,
     ) -> None:
         """Draw from clips.
 
@@ -168,6 +176,7 @@ class HeadSource:
             seed: of all draws.
             convert: makes of their frames what batches hold.
             share_other: pairs, 0..1, whose content is from another clip of the person, if there is one.
+            looks: other looks of those in fewer than HELD_OUT_EVERY clips.
 
         Raises:
             BitpuppetError: there are no clips.
@@ -176,7 +185,7 @@ class HeadSource:
             raise BitpuppetError("training has no clips; add videos to --data")
         self.clips, self.canvas, self.seed = clips, canvas, seed
         self._convert, self._kept = convert, Kept()
-        self._share_other = share_other
+        self._share_other, self._looks = share_other, looks
         self._people = {clip.person: [n for n, c in enumerate(clips) if c.person == clip.person] for clip in clips}
         weights = np.sqrt([len(own) for own in self._people.values()])
         self._chances = weights / weights.sum()
@@ -190,7 +199,8 @@ class HeadSource:
         for number, clip in enumerate(self.clips):
             if len(self._read(number, 0)) < LEAST_FRAMES:
                 raise BitpuppetError(f"{clip.path} has too few frames, {LEAST_FRAMES} are needed; remove it")
-            self._read(number, 1)
+            for look in range(1, 2 + self._count_looks(clip.person)):
+                self._read(number, look)
             watch("reading clips", number + 1, len(self.clips))
 
     def draw(
@@ -203,29 +213,39 @@ class HeadSource:
         for _ in range(pairs):
             own = people[int(rng.choice(len(people), p=self._chances))]
             number = int(rng.choice(own))
-            frames = self._read(number, 0)
+            looks, look, drive = self._count_looks(self.clips[number].person), 0, 0
+            if looks and rng.random() < SHARE_OTHER_LOOK:
+                look = drive = 2 + int(rng.integers(looks))
+            frames = self._read(number, look)
             first = int(rng.integers(2))
             taken = _draw_frames(rng, _halve(frames)[1 - first], target_frames, in_order)
             others = [other for other in own if other != number]
             if others and self._share_other and rng.random() < self._share_other:
-                given = self._read(int(rng.choice(others)), 0)
+                given = self._read(int(rng.choice(others)), look)
             else:
                 given = frames
             contents.append(given[_draw_frames(rng, _halve(given)[first], content_frames, False)])
             shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
             targets.append(frames[taken])
-            drives.append(self._read(number, int(rng.random() < SHARE_RECOLOURED))[taken])
+            if not look:
+                drive = int(rng.random() < SHARE_RECOLOURED)
+            drives.append(self._read(number, drive)[taken])
         return pack_batch(np.stack(contents), np.stack(targets), motion=np.stack(drives), shown=np.stack(shown))
 
+    def _count_looks(self, person: str) -> int:
+        return self._looks if len(self._people[person]) < HELD_OUT_EVERY else 0
+
     def _read(self, number: int, look: int) -> Stretch:
-        """A clip as it is, or in other colours, which are the same each time."""
+        """A clip as it is (0), in other colours (1), or in one of the person's other looks; the same each time."""
         clip = self.clips[number]
 
         def read() -> Frames:
             frames = clip.read(self.canvas)
             if not look:
                 return frames
-            return recolour(frames, *draw_colour_map(np.random.default_rng(zlib.crc32(clip.path.name.encode()))))
+            if look == 1:
+                return recolour(frames, *draw_colour_map(np.random.default_rng(zlib.crc32(clip.path.name.encode()))))
+            return change_look(frames, draw_look(np.random.default_rng([zlib.crc32(clip.person.encode()), look])))
 
         settings = f"head {self.canvas} {clip.face} {ROOM} {look}"
         return self._kept.find((number, look), lambda: clip.cut(self._convert(clip.path, settings, read)))

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from bitpuppet.model.preset import Preset
 
-FIELDS = 8
+FIELDS = 16
 """Values that motion says to each cell: where it is that something moves, and how."""
+LAYERS = 3
+"""Convolutions in between that motion modulates."""
 
 
 class Telling(nn.Module):
@@ -27,11 +29,11 @@ class Telling(nn.Module):
         self.side = preset.canvas // preset.cell
         channels = preset.token_width // preset.patch**2
         self.fields = nn.Sequential(
-            nn.Linear(2 * preset.motion_width, width), nn.GELU(), nn.Linear(width, FIELDS * self.side**2)
+            nn.Linear(2 * preset.motion_width, 4 * width), nn.GELU(), nn.Linear(4 * width, FIELDS * self.side**2)
         )
         self.see = nn.Conv2d(channels, width, 3, padding=1)
-        self.modulate = nn.Conv2d(FIELDS, 2 * width, 1)
-        self.join = nn.Conv2d(width, width, 3, padding=1)
+        self.modulate = nn.ModuleList(nn.Conv2d(FIELDS, 2 * width, 1) for _ in range(LAYERS))
+        self.join = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(LAYERS))
         self.out = nn.Conv2d(width, channels, 3, padding=1)
         for parameter in self.out.parameters():
             nn.init.zeros_(parameter)
@@ -53,8 +55,10 @@ class Telling(nn.Module):
         )
         said = self.fields(torch.cat([start, end], dim=-1).flatten(0, -2))
         said = rearrange(said, "f (v h w) -> f v h w", v=FIELDS, h=self.side)
-        scale, shift = self.modulate(said).chunk(2, dim=1)
-        hidden = nn.functional.gelu(self.see(cells) * (1 + scale) + shift)
-        told = self.out(nn.functional.gelu(self.join(hidden)))
+        hidden = self.see(cells)
+        for modulate, join in zip(self.modulate, self.join, strict=True):
+            scale, shift = modulate(said).chunk(2, dim=1)
+            hidden = hidden + join(nn.functional.gelu(hidden * (1 + scale) + shift))
+        told = self.out(nn.functional.gelu(hidden))
         found: Tensor = rearrange(told, "f c (h p) (w q) -> f (h w) (p q c)", p=self.patch, q=self.patch)
         return found.view(shown.shape)

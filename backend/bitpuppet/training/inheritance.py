@@ -17,10 +17,15 @@ LEAST_SHARE = 0.5
 _NUMBERED = re.compile(r"(.*?(?:blocks|block)\.)(\d+)(\..*)")
 _IN_TURN = {"denoiser.blocks.": 2}
 """Blocks that differ by turns, and how many kinds there are: every other one sees the content frames' own tokens."""
+_WHOLE = ("denoiser.telling.", "denoiser.warp.")
+"""Parts that begin by saying nothing, and are inherited whole or not at all: the last layer of one that is else new
+says noise from the first step on, and is driven to nothing before the others have learnt (telling: 50 steps)."""
 
 
 def inherit(model: BitrateControlledDiffusion, state: Mapping[str, Tensor], source: str = "these weights") -> float:
     """Take over tensors of the same name and shape; of a deeper stack of blocks some, evenly spread.
+
+    What tells differences and what fetches pixels are taken over if all of them fit.
 
     Networks with fewer blocks, begun with some of a larger one's, learn faster than from chance ("DistilBERT", Sanh et
     al. 2019, https://arxiv.org/abs/1910.01108, section 3).
@@ -42,6 +47,10 @@ def inherit(model: BitrateControlledDiffusion, state: Mapping[str, Tensor], sour
         found = state.get(_find_ancestor(name, wanted, state))
         if found is not None and found.shape == value.shape:
             taken[name] = found.to(value.dtype)
+    for part in _WHOLE:
+        names = {name for name in wanted if name.startswith(part)}
+        if not names <= taken.keys():
+            taken = {name: value for name, value in taken.items() if name not in names}
     share: float = sum(value.numel() for value in taken.values()) / sum(value.numel() for value in wanted.values())
     if share < LEAST_SHARE:
         raise BitpuppetError(

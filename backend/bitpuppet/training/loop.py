@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -107,7 +108,7 @@ class Trainer:
         """Go on with the run in the folder, as if it had not stopped.
 
         Raises:
-            BitpuppetError: there is no usable checkpoint, or it was made with other sizes.
+            BitpuppetError: there is no usable checkpoint, or it was made with other sizes or learning rates.
         """
         self._take_over(self.checkpoint_file, Checkpoint.read(self.checkpoint_file), self.preset)
 
@@ -133,6 +134,12 @@ class Trainer:
         found = Preset.from_metadata(checkpoint.settings["preset"])
         if replace(found, steps=preset.steps, sampler=preset.sampler) != preset:  # how frames are drawn, nothing learns
             raise BitpuppetError(f"{file}: made with other preset settings; train in another folder")
+        rate = checkpoint.settings["recipe"].get("adam_rate", self.recipe.adam_rate)
+        if not math.isclose(rate, self.recipe.adam_rate, rel_tol=1e-6):
+            raise BitpuppetError(
+                f"{file}: its learning rate is {rate:g} and not {self.recipe.adam_rate:g}; give --rates as it was for "
+                "that run, or train in another folder"
+            )
         self.model.load_state_dict(checkpoint.model)
         self.objective.load_state_dict(checkpoint.lessons, strict=False)
         self.average.values = {name: checkpoint.ema[name].clone() for name in self.average.values}

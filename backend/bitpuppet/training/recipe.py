@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from bitpuppet.model.preset import Preset
@@ -86,6 +86,10 @@ class Recipe:
     def to_metadata(self) -> dict[str, Any]:
         """The recipe as plain values."""
         return asdict(self)
+
+    def scale_rates(self, factor: float) -> Recipe:
+        """The same recipe with `factor` times its learning rates."""
+        return replace(self, muon_rate=factor * self.muon_rate, adam_rate=factor * self.adam_rate)
 
     def rate_at(self, step: int) -> float:
         """Factor of the learning rates at `step`: warm-up, plateau, linear cool-down to zero."""
