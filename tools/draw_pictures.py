@@ -1,6 +1,6 @@
 """Draw the README's pictures with the shipped weights: `python tools/draw_pictures.py --data DIR [--weights FILE]`.
 
-`swaps.png` is of the data folder's art, whose authors CREDITS.md names: the second swap of the benchmark (in the first one
+`swaps.png` is of the data folder's art, whose authors CREDITS.md names: the second swap of the benchmark (in the first
 both have the same hair) and the first with a held-out garment. All others are of puppets that no training showed, which
 the program draws.
 """
