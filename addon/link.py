@@ -93,7 +93,7 @@ class Link:
         if state == "connected" and self.welcome is not None:
             return f"Connected to the backend {self.welcome.server}"
         if state == "starting":
-            return "The backend is starting"
+            return "The backend is starting" if self.can_start else "The backend is looked for"
         if state in ("lost", "wrong version") and self._reason:
             return f"{self._reason[:1].upper()}{self._reason[1:]}"
         return self._source.problem or "The backend rests; the next job starts it"

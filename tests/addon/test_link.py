@@ -158,6 +158,17 @@ def test_pump_keeps_its_time(made: list[FakeClient]) -> None:
     assert len(seen) == 50
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [(Source(command=("bitpuppet", "serve")), "The backend is starting"), (Source(), "The backend is looked for")],
+    ids=["ours", "one that runs"],
+)
+def test_what_is_only_looked_for_is_not_said_to_start(made: list[FakeClient], source: Source, message: str) -> None:
+    link = Link(lambda: source)
+    link.connect()
+    assert (link.state, link.message) == ("starting", message)
+
+
 def test_lost_and_found(made: list[FakeClient]) -> None:
     link = Link(Source)
     client = connect(link, made)
