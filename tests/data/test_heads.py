@@ -93,6 +93,19 @@ def test_people_in_few_clips_are_seen_in_other_looks() -> None:
     assert set(motion[~many][~other]) == {0.0, 1.0}  # recoloured for half of the others
 
 
+def test_what_is_kept_of_a_look_is_of_that_person() -> None:
+    asked: list[str] = []
+
+    def note(source: Path, settings: str, read: ReadFrames) -> NDArray[np.float16]:
+        asked.append(settings)
+        return np.zeros((40, 1, 1), dtype=np.float16)
+
+    for person in ("ben", "bea"):
+        HeadSource((HeadClip(Path("b0.mp4"), person),), 8, convert=note, looks=1).prepare(lambda *progress: None)
+    ben, bea = asked[:3], asked[3:]
+    assert ben[:2] == bea[:2] and ben[2] != bea[2]
+
+
 def test_all_looks_are_read_beforehand() -> None:
     convert = Numbered()
     HeadSource((*CLIPS[:12], *CLIPS[20:22]), 8, convert=convert, looks=3).prepare(lambda *progress: None)

@@ -43,12 +43,12 @@ def train(
     ] = False,
     pairs: Annotated[int | None, typer.Option(help="Characters in a step, on each device.")] = None,
     rates: Annotated[
-        float | None,
+        float,
         typer.Option(
             help="Factor of the recipe's learning rates: 0.1 where trained weights go on with --start-from. Give it "
             "again with --resume."
         ),
-    ] = None,
+    ] = 1.0,
     seed: Annotated[int | None, typer.Option(help="Of weights, data and noise.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
@@ -92,7 +92,7 @@ def train(
     for name, value in (("--steps", steps), ("--pairs", pairs), ("--threads", threads)):
         if value is not None and value < 1:
             raise BitpuppetError(f"{name} is {value}, it must be 1 or more; change it")
-    if rates is not None and not 0 < rates <= 10:
+    if not 0 < rates <= 10:
         raise BitpuppetError(f"--rates is {rates}, it must be above 0, and at most 10; change it")
     if seed is not None and seed < 0:
         raise BitpuppetError(f"--seed is {seed}, it must be 0 or more; change it")
@@ -101,8 +101,8 @@ def train(
     if base is None and (minutes is not None or rank or keep_motion):
         raise typer.BadParameter("--minutes, --rank and --keep-motion are for fine-tuning; name the base with --from")
     if base is not None:
-        own = (start_from, codec, bits, rates)
-        if temporal or compile_model or learn != "all" or any(value is not None for value in own):
+        given = (start_from, codec, bits)
+        if temporal or compile_model or learn != "all" or rates != 1 or any(value is not None for value in given):
             raise typer.BadParameter(
                 "--start-from, --temporal, --learn, --codec, --bits, --rates and --compile do not go with --from; "
                 "leave them out"
@@ -128,9 +128,8 @@ def train(
         torch.set_num_threads(threads)
     with options.show_measuring() as watch_reading:
         work = open_work(sizes, asked, watch_reading)
-    recipe = replace(work.recipe, steps=steps or work.recipe.steps, pairs=pairs or work.recipe.pairs, seed=seed or 0)
-    recipe = recipe.scale_rates(1.0 if rates is None else rates)
-    recipe = replace(recipe, learns=learn)
+    recipe = work.recipe.scale_rates(rates)
+    recipe = replace(recipe, steps=steps or recipe.steps, pairs=pairs or recipe.pairs, seed=seed or 0, learns=learn)
     trainer = Trainer(sizes, recipe, work.source, out, codec=work.codec, compile_model=compile_model, cpu=cpu)
     if resume:
         trainer.resume()

@@ -213,9 +213,8 @@ class HeadSource:
         for _ in range(pairs):
             own = people[int(rng.choice(len(people), p=self._chances))]
             number = int(rng.choice(own))
-            looks, look, drive = self._count_looks(self.clips[number].person), 0, 0
-            if looks and rng.random() < SHARE_OTHER_LOOK:
-                look = drive = 2 + int(rng.integers(looks))
+            looks = self._count_looks(self.clips[number].person)
+            look = 2 + int(rng.integers(looks)) if looks and rng.random() < SHARE_OTHER_LOOK else 0
             frames = self._read(number, look)
             first = int(rng.integers(2))
             taken = _draw_frames(rng, _halve(frames)[1 - first], target_frames, in_order)
@@ -227,9 +226,7 @@ class HeadSource:
             contents.append(given[_draw_frames(rng, _halve(given)[first], content_frames, False)])
             shown.append(np.arange(content_frames) < rng.integers(1, content_frames + 1))
             targets.append(frames[taken])
-            if not look:
-                drive = int(rng.random() < SHARE_RECOLOURED)
-            drives.append(self._read(number, drive)[taken])
+            drives.append(self._read(number, look or int(rng.random() < SHARE_RECOLOURED))[taken])
         return pack_batch(np.stack(contents), np.stack(targets), motion=np.stack(drives), shown=np.stack(shown))
 
     def _count_looks(self, person: str) -> int:
@@ -238,16 +235,18 @@ class HeadSource:
     def _read(self, number: int, look: int) -> Stretch:
         """A clip as it is (0), in other colours (1), or in one of the person's other looks; the same each time."""
         clip = self.clips[number]
+        other = draw_look(np.random.default_rng([zlib.crc32(clip.person.encode()), look])) if look > 1 else None
 
         def read() -> Frames:
             frames = clip.read(self.canvas)
+            if other is not None:
+                return change_look(frames, other)
             if not look:
                 return frames
-            if look == 1:
-                return recolour(frames, *draw_colour_map(np.random.default_rng(zlib.crc32(clip.path.name.encode()))))
-            return change_look(frames, draw_look(np.random.default_rng([zlib.crc32(clip.person.encode()), look])))
+            return recolour(frames, *draw_colour_map(np.random.default_rng(zlib.crc32(clip.path.name.encode()))))
 
-        settings = f"head {self.canvas} {clip.face} {ROOM} {look}"
+        changes = f"{other.mirrored} {other.degrees:.3f} {other.zoom:.3f} " if other is not None else ""
+        settings = f"head {self.canvas} {clip.face} {ROOM} {changes}{look}"
         return self._kept.find((number, look), lambda: clip.cut(self._convert(clip.path, settings, read)))
 
 

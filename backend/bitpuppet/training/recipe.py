@@ -154,7 +154,7 @@ def make_heads_recipe(
 
     A low noise level shows the pose by itself, as in sprites; but there is more to learn at it than in them, since
     nothing in a face is exact. Agreement needs somebody else in the same pose, whom videos do not have. The rate loss
-    comes late, when motion is found. Motion alone learns from differences of frames, in steps that cost a third. Clips
+    comes late, when motion is found. Motion alone learns from differences of frames, in steps that cost less. Clips
     are few and would be learnt by heart, so they are shifted, and motion is read through noise.
     """
     if learns == "motion":
