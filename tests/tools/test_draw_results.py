@@ -71,6 +71,7 @@ def compare(name: str, **figures: float) -> dict[str, Any]:
 
 HEADS = {"reports": [compare(name, self_motion_error=0.03, self_identity=0.7) for name in ("known", "unknown")]}
 RENDER = {"reports": [compare("rendered characters", motion=0.95, psnr=24.0, soft_iou=0.95)]}
+BOUNDS = {"reports": [{"set": "puppets", "colours": 0.99, "frame": 0.4, "blocks": {"0": 0.5, "2": 0.7}}]}
 SERVICE = {"device": "cpu", "steps": 4, "overhead_seconds": 0.01, "overhead_percent": 3.21}
 
 
@@ -89,7 +90,7 @@ def docs(tmp_path: Path, script: ModuleType) -> Path:
     (tmp_path / "results.md").write_text(f"# Results\n{markers}\nend\n")
     (tmp_path / "results").mkdir()
     files = {"sprites": SPRITES, "ablation": ABLATION, "probes": PROBES, "speed": {"threads": 2}, "service": SERVICE}
-    files |= {"custom": CUSTOM, "heads": HEADS, "render": RENDER, "ablation-render": ABLATION}
+    files |= {"custom": CUSTOM, "heads": HEADS, "render": RENDER, "ablation-render": ABLATION, "bounds": BOUNDS}
     for name, values in files.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(values))
     return tmp_path
@@ -103,6 +104,7 @@ def test_tables_are_filled(script: ModuleType, docs: Path) -> None:
     assert "| foreground exactly right | 80.0 % | 50.0 % | 100.0 % |" in text
     assert "| alpha IoU | 0.750 |  |  |" in text
     assert "| hair edges | 70.0 % |" in text
+    assert "| best blocks, at their place | 50.0 % |\n| best blocks, up to 2 pixels away | 70.0 % |" in text
     assert "| bits-2 | 2 | 50.0 % | 2.0 | 2.0 | +3.1 ± 1.2 |" in text
     assert "| motion tokens | skin | 20.0 % | 16.7 % | +3.3 ± 1.0 |" in text
     assert "| 4 | 1 |" in text and "| threads | 2 |" in text

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bitpuppet.commands import ablation, custom, extension, footage, options, pixels, probes
+from bitpuppet.commands import ablation, bounds, custom, extension, footage, options, pixels, probes
 
 app = typer.Typer(help="Measure the model against true targets.", no_args_is_help=True)
 
@@ -64,6 +64,7 @@ def sprites(
         evaluation.print_tables(Console())
 
 
+app.command("bounds")(bounds.bounds)
 app.command("pixels")(pixels.pixels)
 app.command("probes")(probes.probes)
 app.command("ablation")(ablation.ablation)

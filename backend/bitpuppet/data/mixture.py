@@ -58,8 +58,11 @@ class PairBatch:
     """(B, T + N, 2): which way the target and then the content frames face, and which moment they show (`poses`)."""
 
 
-MOST_COLOURS = 48
-"""Colours of a character in training. A few characters have more; their rare colours are unknown."""
+MOST_COLOURS = 55
+"""Colours of a character in training. A few characters have more; their rare colours are unknown.
+
+With the transparent one they are 56, a multiple of 8: the gradient of the softmax over 49 took seven times as long.
+"""
 UNKNOWN = 255
 SHARE_KNOWN = 0.1
 """Pairs whose content frames may come from the target's own clip, so that the decoder learns when it may copy."""
