@@ -54,8 +54,9 @@ def join(one: Content, two: Content) -> Content:
 
 @torch.inference_mode()
 def test_steps_average_what_is_seen_beside_more_references(
-    model: BitrateControlledDiffusion, frames: torch.Tensor
+    model: BitrateControlledDiffusion, frames: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(model, "preset", replace(TINY, pieces=False))
     content, tokens = encode(model, frames[:4]), model.encode_motion(frames[2:5])
     motion, memory = model.quantizer.look_up(tokens), model.denoiser.remember(content)
     noise = torch.randn(3, TINY.tokens, TINY.token_width)
@@ -77,6 +78,41 @@ def test_steps_average_what_is_seen_beside_more_references(
         wanted = model.codec.decode(model.denoiser.read_out(chances.log(), memory))
         assert torch.equal(wanted, shown)
     assert not torch.equal(clean[0], clean[1])
+
+
+@torch.inference_mode()
+def test_pieces_are_asked_after_the_last_step_alone(
+    model: BitrateControlledDiffusion, frames: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, tokens = encode(model, frames[:4]), model.encode_motion(frames[2:5])
+    noise, clean = torch.randn(3, TINY.tokens, TINY.token_width), []
+    with_pieces = model.decode(content, tokens, steps=2, noise=noise, callback=lambda *seen: clean.append(seen[-1]))
+    first = model.codec.decode(clean[0])
+    monkeypatch.setattr(model, "preset", replace(TINY, pieces=False))
+    clean.clear()
+    without = model.decode(content, tokens, steps=2, noise=noise, callback=lambda *seen: clean.append(seen[-1]))
+    assert torch.equal(first, model.codec.decode(clean[0]))
+    assert not torch.equal(with_pieces, without)
+
+
+@torch.inference_mode()
+def test_pieces_are_sought_in_the_own_frames_nearest_first(
+    model: BitrateControlledDiffusion, frames: torch.Tensor
+) -> None:
+    content = encode(model, frames[:4])
+    assert content.references is not None and content.references.numbers is not None
+    own = content.references
+    lent = own._replace(lead=torch.full(own.mask.shape, 40.0))
+    both = content._replace(references=own.join(lent))
+    tokens = model.encode_motion(frames[2:5])
+    motion, memory = model.quantizer.look_up(tokens), model.denoiser.remember(both)
+    shown = model.denoiser.list_nearby(motion, memory, 12)
+    assert shown is not None and shown.shape == (3, 12, TINY.canvas, TINY.canvas)
+    apart = model.denoiser.compare(motion, own).sort(dim=1, descending=True, stable=True).indices
+    assert torch.equal(shown[:, :8], content.references.numbers[0, apart])
+    assert not shown[:, 8:].any()  # nothing that is lent
+    alone = model.denoiser.list_nearby(motion, model.denoiser.remember(content), 3)
+    assert alone is not None and torch.equal(alone, shown[:, :3])
 
 
 @torch.inference_mode()

@@ -46,6 +46,9 @@ class _Doubtful:
     def weigh_reading(self, motion: Tensor, memory: Memory, passed: int) -> Tensor:
         return torch.full((len(motion),), 0.5 if passed else 1.0)
 
+    def list_nearby(self, motion: Tensor, memory: Memory, count: int) -> None:
+        return None
+
     def take_lent(self, motion: Tensor, memory: Memory, first: int) -> Lent:
         return Lent(torch.full((len(motion),), self._trust), torch.ones(len(motion), 5, dtype=torch.long))
 

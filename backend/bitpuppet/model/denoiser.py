@@ -284,6 +284,28 @@ class Denoiser(nn.Module):
         worth = references.trust * torch.exp(-near.values.clamp(min=0))
         return Lent(worth, numbers[clips, near.indices].long())
 
+    def list_nearby(self, motion: Tensor, memory: Memory, count: int) -> Tensor | None:
+        """The character's own frames, those with the nearest motion first; what a bank lends is not among them.
+
+        Args:
+            motion: quantized motion, (F, motion_width).
+            memory: of B clips.
+            count: how many at most.
+
+        Returns:
+            The palette entries of their pixels, uint8 (F, count or fewer, H, W); transparent where there are no more.
+            None without a palette.
+        """
+        references = memory.references
+        if references is None or references.numbers is None:
+            return None
+        own = references.mask & (references.leads() == 0)
+        frames = len(motion) // len(own)
+        apart = references._replace(mask=own, lead=None)
+        near = self.compare(motion, apart).sort(dim=1, descending=True, stable=True).indices[:, :count]
+        clips = torch.arange(len(own), device=own.device).repeat_interleave(frames)[:, None]
+        return references.numbers[clips, near] * own[clips, near][:, :, None, None]
+
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""
         if isinstance(self.head, PaletteHead) and memory.palette is not None:

@@ -110,6 +110,8 @@ class Preset:
     sampler: Literal["readings", "euler", "heun"] = "readings"
     """What a step is: one look from pure noise, each beside the next nearest references, all of which are averaged; one
     evaluation of the denoiser on the way from noise to the frame; or EDM's second order, two evaluations (paper)."""
+    pieces: bool = True
+    """Whether readings are held against pieces of the content frames, see `pieces`."""
     steps: int = 4
     """Sampling steps when the user names none (docs/results.md has figures for others)."""
     content_frames: int = 64

@@ -16,6 +16,7 @@ from torch import Tensor
 from bitpuppet.model.codec import EMPTY
 from bitpuppet.model.denoiser import Denoiser, Memory
 from bitpuppet.model.diffusion import StepCallback, precondition
+from bitpuppet.model.pieces import FRAMES, consult_pieces
 from bitpuppet.model.preset import Preset
 
 
@@ -60,7 +61,8 @@ def average_readings(
     """Draw clean tokens as the mean of what the palette head says at sigma_max in each reading.
 
     The first reading is beside the two nearest references, the next beside the next two. A reading weighs less the
-    farther its references are; where they run out, further steps change nothing. What a bank lends for the very pose
+    farther its references are; where they run out, further steps change nothing. After the last one, pieces of the
+    character's own frames are held against the mean (`pieces`). What a bank lends for the very pose
     stands beside their mean, with the weight that its trust is: however many steps there are, it counts the same.
 
     Args:
@@ -93,6 +95,8 @@ def average_readings(
                 chances = chances + weights[:, None, None] * torch.softmax(said.float(), dim=-1)
                 total = total + weights
             mean = chances / total[:, None, None]
+            if reading + 1 == steps and preset.pieces:
+                mean = _consult(denoiser, preset, memory, motion, mean)
             if lent is not None:
                 worth = repeat(lent.worth, "f -> f s 1", s=mean.shape[1])
                 mean = mean.scatter_add(-1, lent.numbers[..., None], worth)
@@ -102,3 +106,13 @@ def average_readings(
             if callback is not None and done % len(windows) == 0:
                 callback(done // len(windows), steps, rearrange(drawn.clone(), "b t ... -> (b t) ..."))
     return rearrange(drawn, "b t ... -> (b t) ...")
+
+
+def _consult(denoiser: Denoiser, preset: Preset, memory: Memory, motion: Tensor, mean: Tensor) -> Tensor:
+    """The mean of the readings, (F, tokens * pixels, P), with what pieces of the character's frames say."""
+    shown = denoiser.list_nearby(motion, memory, FRAMES)
+    if shown is None:
+        return mean
+    form = {"h": preset.canvas // preset.patch, "p": preset.patch, "q": preset.patch}
+    picture = rearrange(mean, "f (h w p q) c -> f (h p) (w q) c", **form)
+    return rearrange(consult_pieces(picture, shown, preset.stem_scale), "f (h p) (w q) c -> f (h w p q) c", **form)

@@ -132,7 +132,8 @@ class Trainer:
 
     def _take_over(self, file: Path, checkpoint: Checkpoint, preset: Preset) -> None:
         found = Preset.from_metadata(checkpoint.settings["preset"])
-        if replace(found, steps=preset.steps, sampler=preset.sampler) != preset:  # how frames are drawn, nothing learns
+        # How frames are drawn, nothing learns.
+        if replace(found, steps=preset.steps, sampler=preset.sampler, pieces=preset.pieces) != preset:
             raise BitpuppetError(f"{file}: made with other preset settings; train in another folder")
         rate = checkpoint.settings["recipe"].get("adam_rate", self.recipe.adam_rate)
         if not math.isclose(rate, self.recipe.adam_rate, rel_tol=1e-6):

@@ -1,0 +1,135 @@
+"""Pieces: what the palette head says pixel by pixel is held against whole pieces of the character's own frames.
+
+The head says for each pixel how likely each colour is, and every pixel chooses for itself. Where it is unsure between
+two shades, pixels of one fold or of one outline choose differently, and what comes out is in no frame of the character.
+In a piece of one of its frames pixels belong together. So for each window of the canvas the piece is sought that has
+most pixels right by expectation, which is the sum of the chances of its colours, and each pixel gets votes for the
+colours of the pieces that cover it. Windows get smaller from pass to pass: the first decides which pose a frame is
+like, the next move its parts. Where nothing fits there are no votes, and the head stays alone.
+
+As in image quilting (Efros and Freeman 2001, https://doi.org/10.1145/383259.383296) and in motion compensation, but by
+chances instead of differences of colours. It takes nothing but content and what the head has said, so no bits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from einops import rearrange, reduce, repeat
+from torch import Tensor, nn
+
+PASSES = (32, 16, 8)
+"""Sides of the windows of each pass, in pixels of a canvas of 64; they overlap by half."""
+REACH = 2
+"""Pixels to each side by which a piece may lie beside the window."""
+FRAMES = 16
+"""Content frames, of what a mirror shows too, in which pieces of a frame are sought: those with the nearest motion."""
+DOUBT, TRUST = 0.6, 0.9
+"""A piece has no votes where its pixels have this share of the chances of the best colours, and all of them from the
+other share on."""
+COARSE = 3.0
+"""Weight of a vote in the passes before the last one, in the logarithm of a chance."""
+FINE = 0.5
+"""Weight of a vote in the last pass, as a chance. Surer pixels are not outvoted."""
+_NEARER = 1e-3
+"""By so much of a window's pixels less a piece counts for each pixel that it lies beside the window."""
+_EMPTY = 0.03
+"""Windows in which a smaller share of the pixels shows anything are left alone."""
+_AT_ONCE = 16
+"""Frames that are looked at together: chances of all shifts of all of their candidates are large."""
+
+
+class Pieces(NamedTuple):
+    """The best piece for each window of F frames, windows row by row."""
+
+    numbers: Tensor
+    """Palette entries of its pixels, int64 (F, rows, columns, side, side)."""
+    fit: Tensor
+    """Chances of its colours as a share of those of the best colours, (F, rows, columns), where either shows something;
+    0 where hardly anything does."""
+
+
+def consult_pieces(chances: Tensor, shown: Tensor, scale: int = 1) -> Tensor:
+    """Chances with the votes of pieces. What one frame gets does not depend on the others.
+
+    Args:
+        chances: of each palette entry, the first of which is transparent, (F, H, W, P); they add up to 1.
+        shown: palette entries of the candidates' pixels, (F, N, H, W), for each frame those with the nearest motion
+            first; more than FRAMES are not looked at.
+        scale: sides of the canvas in those of one of 64 pixels.
+
+    Returns:
+        (F, H, W, P): chances and votes together; they add up to more than 1 where there are votes.
+    """
+    told = []
+    for said, frames in zip(chances.split(_AT_ONCE), shown[:, :FRAMES].split(_AT_ONCE), strict=True):
+        fused, candidates = said, frames.long()
+        sides = [scale * side for side in PASSES if scale * side <= min(said.shape[1:3])]
+        for number, side in enumerate(sides):
+            votes = _count_votes(find_pieces(fused, candidates, side), said)
+            if number + 1 < len(sides):
+                fused = said * torch.exp(COARSE * votes)
+                fused = fused / fused.sum(dim=-1, keepdim=True)
+            else:
+                fused = said + FINE * votes
+        told.append(fused)
+    return torch.cat(told)
+
+
+def find_pieces(chances: Tensor, shown: Tensor, side: int) -> Pieces:
+    """For each window the piece that has most pixels right by expectation.
+
+    Args:
+        chances: (F, H, W, P).
+        shown: int64 (F, N, H, W).
+        side: of a window, even, at most H and W.
+    """
+    frames, height, width = len(shown), *shown.shape[2:]
+    around = nn.functional.pad(shown, (REACH, REACH, REACH, REACH))
+    best = torch.full((), -1.0, device=chances.device)
+    chosen = moved = torch.zeros((), dtype=torch.long, device=chances.device)
+    for number, (y, x) in enumerate(_list_moves()):
+        # Colours last: a pixel's chances lie side by side, and all candidates look them up there.
+        asked = rearrange(around[:, :, y : y + height, x : x + width], "f n h w -> f h w n")
+        found = rearrange(torch.gather(chances, -1, asked), "f h w n -> f n h w")
+        right, which = nn.functional.avg_pool2d(found, side, side // 2).max(dim=1)
+        right = right - _NEARER * (abs(y - REACH) + abs(x - REACH))
+        better = right > best
+        best, chosen = torch.where(better, right, best), torch.where(better, which, chosen)
+        moved = torch.where(better, number, moved)
+    moves = torch.tensor(_list_moves(), device=chances.device)
+    rows, columns = (torch.arange(count, device=chances.device) * (side // 2) for count in chosen.shape[1:])
+    inside = torch.arange(side, device=chances.device)
+    down = rearrange(rows[:, None] + moves[moved, 0], "f r c -> f r c 1 1") + inside[:, None]
+    along = rearrange(columns + moves[moved, 1], "f r c -> f r c 1 1") + inside
+    frame = rearrange(torch.arange(frames, device=chances.device), "f -> f 1 1 1 1")
+    numbers = around[frame, rearrange(chosen, "f r c -> f r c 1 1"), down, along]
+    here = rearrange(rows, "r -> r 1 1 1") + inside[:, None], rearrange(columns, "c -> 1 c 1 1") + inside
+    surest, first = chances.max(dim=-1)
+    got = chances[frame, here[0], here[1], numbers]
+    visible = (numbers > 0) | (first[:, here[0], here[1]] > 0)
+    most = reduce(surest[:, here[0], here[1]] * visible, "f r c p q -> f r c", "sum")
+    fit = reduce(got * visible, "f r c p q -> f r c", "sum") / most.clamp(min=1e-6)
+    seen = reduce(visible.float(), "f r c p q -> f r c", "mean") > _EMPTY
+    return Pieces(numbers, fit * seen)
+
+
+def _count_votes(pieces: Pieces, chances: Tensor) -> Tensor:
+    """Votes for each palette entry, (F, H, W, P); those of the four pieces that cover a pixel add up to at most 1."""
+    weight = ((pieces.fit - DOUBT) / (TRUST - DOUBT)).clamp(0, 1) / 4
+    votes = torch.zeros_like(chances)
+    side = pieces.numbers.shape[-1]
+    for row in (0, 1):
+        for column in (0, 1):  # every second window: they stand side by side and cover each pixel once
+            numbers = rearrange(pieces.numbers[:, row::2, column::2], "f r c p q -> f (r p) (c q) 1")
+            worth = repeat(weight[:, row::2, column::2], "f r c -> f (r p) (c q) 1", p=side, q=side)
+            top, left = row * side // 2, column * side // 2
+            part = votes[:, top : top + numbers.shape[1], left : left + numbers.shape[2]]
+            part.scatter_add_(-1, numbers, worth.to(votes.dtype))
+    return votes
+
+
+def _list_moves() -> list[tuple[int, int]]:
+    """Where a piece may begin in frames with margins of REACH, row and column."""
+    return [(y, x) for y in range(2 * REACH + 1) for x in range(2 * REACH + 1)]

@@ -1,0 +1,91 @@
+"""Pieces: chances that waver are settled by what the character's own frames show."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from bitpuppet.model.pieces import DOUBT, FINE, FRAMES, REACH, consult_pieces, find_pieces
+
+COLOURS = 6
+
+
+def draw_frames(count: int, side: int = 64, *, seed: int = 0) -> Tensor:
+    """Frames of noise inside of a transparent margin, (count, side, side)."""
+    numbers = torch.randint(1, COLOURS, (count, side, side), generator=torch.Generator().manual_seed(seed))
+    numbers[:, : side // 8] = numbers[:, -side // 8 :] = 0
+    numbers[:, :, : side // 8] = numbers[:, :, -side // 8 :] = 0
+    return numbers
+
+
+def waver(frames: Tensor, wrong: float, *, seed: int = 1, surest: float = 0.5) -> Tensor:
+    """Chances of these frames' colours, and for a share of the opaque pixels another one that is a little likelier."""
+    random = torch.Generator().manual_seed(seed)
+    said = torch.full((*frames.shape, COLOURS), (1 - surest) / (COLOURS - 1))
+    said.scatter_(-1, frames[..., None], surest)
+    other = (frames + torch.randint(1, COLOURS, frames.shape, generator=random)) % COLOURS
+    mistaken = (torch.rand(frames.shape, generator=random) < wrong) & (frames > 0)
+    said = said.scatter_add(-1, other[..., None], (mistaken * surest * 1.1)[..., None])
+    return said / said.sum(dim=-1, keepdim=True)
+
+
+def test_a_frame_that_content_shows_is_drawn_as_it_is() -> None:
+    content = draw_frames(5)
+    said = waver(content[3:4], 0.2)
+    assert (said.argmax(dim=-1) == content[3]).float().mean() < 0.9
+    settled = consult_pieces(said, content[None]).argmax(dim=-1)[0]
+    assert torch.equal(settled[8:-8, 8:-8], content[3, 8:-8, 8:-8])
+
+
+@pytest.mark.parametrize("moved", [-REACH, 0, REACH])
+def test_pieces_are_found_beside_their_place(moved: int) -> None:
+    content = draw_frames(2)
+    target = content[1].roll(moved, dims=1)
+    settled = consult_pieces(waver(target[None], 0.2), content[None]).argmax(dim=-1)[0]
+    assert torch.equal(settled[8:-8, 12:-12], target[8:-8, 12:-12])
+
+
+def test_parts_may_come_from_different_frames() -> None:
+    content = draw_frames(2)
+    target = torch.cat([content[0, :32], content[1, 32:]])
+    said = waver(target[None], 0.2)
+    before = (said.argmax(dim=-1)[0] == target).float().mean()
+    settled = consult_pieces(said, content[None]).argmax(dim=-1)[0]
+    assert (settled == target).float().mean() > 0.98 > before
+    assert torch.equal(settled[8:24, 8:-8], target[8:24, 8:-8]) and torch.equal(
+        settled[40:56, 8:-8], target[40:56, 8:-8]
+    )
+
+
+def test_what_no_frame_shows_is_left_to_the_head() -> None:
+    said = waver(draw_frames(1, seed=5), 0.2)
+    content = draw_frames(3, seed=6)
+    told = consult_pieces(said, content[None])
+    assert torch.equal(told, said)
+    assert find_pieces(said, content[None], 32).fit.max() < DOUBT
+
+
+def test_sure_pixels_are_not_outvoted() -> None:
+    content = draw_frames(1)
+    target = content.clone()
+    target[0, 30, 30] = content[0, 30, 30] % (COLOURS - 1) + 1
+    told = consult_pieces(waver(target, 0.0, surest=0.5 + FINE / 2 + 0.05), content[None])
+    assert torch.equal(told.argmax(dim=-1), target)
+    assert told.sum(dim=-1).max() <= 1 + FINE + 1e-5
+
+
+def test_frames_do_not_depend_on_one_another_nor_on_candidates_past_the_limit() -> None:
+    content = draw_frames(FRAMES + 2)
+    said = waver(draw_frames(20, seed=3), 0.3)
+    shown = content.expand(20, *content.shape)
+    together = consult_pieces(said, shown)
+    assert torch.equal(together[17:18], consult_pieces(said[17:18], shown[17:18, :FRAMES]))
+
+
+def test_an_empty_canvas_stays_empty_and_a_small_one_is_no_error() -> None:
+    empty = torch.zeros(1, 16, 16, COLOURS)
+    empty[..., 0] = 1
+    assert torch.equal(consult_pieces(empty, torch.zeros(1, 2, 16, 16, dtype=torch.uint8)), empty)
+    tiny = waver(draw_frames(1, 4), 0.0)
+    assert torch.equal(consult_pieces(tiny, draw_frames(1, 4)[None]), tiny)
