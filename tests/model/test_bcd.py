@@ -107,12 +107,12 @@ def test_pieces_are_sought_in_the_own_frames_nearest_first(
     tokens = model.encode_motion(frames[2:5])
     motion, memory = model.quantizer.look_up(tokens), model.denoiser.remember(both)
     shown = model.denoiser.list_nearby(motion, memory, 12)
-    assert shown is not None and shown.shape == (3, 12, TINY.canvas, TINY.canvas)
+    assert shown is not None and shown.numbers.shape == (3, 12, TINY.canvas, TINY.canvas)
     apart = model.denoiser.compare(motion, own).sort(dim=1, descending=True, stable=True).indices
-    assert torch.equal(shown[:, :8], content.references.numbers[0, apart])
-    assert not shown[:, 8:].any()  # nothing that is lent
+    assert torch.equal(shown.numbers[:, :8], content.references.numbers[0, apart])
+    assert shown.mask[:, :8].all() and not shown.mask[:, 8:].any()  # nothing that is lent
     alone = model.denoiser.list_nearby(motion, model.denoiser.remember(content), 3)
-    assert alone is not None and torch.equal(alone, shown[:, :3])
+    assert alone is not None and torch.equal(alone.numbers, shown.numbers[:, :3])
 
 
 @torch.inference_mode()

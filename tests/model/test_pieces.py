@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bitpuppet.model.pieces import DOUBT, FINE, FRAMES, REACH, consult_pieces, find_pieces
+from bitpuppet.model import pieces
+from bitpuppet.model.pieces import DOUBT, FINE, FRAMES, REACH, Candidates, consult_pieces, find_pieces
 
 COLOURS = 6
 
@@ -17,6 +18,11 @@ def draw_frames(count: int, side: int = 64, *, seed: int = 0) -> Tensor:
     numbers[:, : side // 8] = numbers[:, -side // 8 :] = 0
     numbers[:, :, : side // 8] = numbers[:, :, -side // 8 :] = 0
     return numbers
+
+
+def offer(frames: Tensor, count: int = 1) -> Candidates:
+    """Frames (N, H, W) as candidates for each of `count` frames."""
+    return Candidates(frames.expand(count, *frames.shape), torch.ones(count, len(frames), dtype=torch.bool))
 
 
 def waver(frames: Tensor, wrong: float, *, seed: int = 1, surest: float = 0.5) -> Tensor:
@@ -34,7 +40,7 @@ def test_a_frame_that_content_shows_is_drawn_as_it_is() -> None:
     content = draw_frames(5)
     said = waver(content[3:4], 0.2)
     assert (said.argmax(dim=-1) == content[3]).float().mean() < 0.9
-    settled = consult_pieces(said, content[None]).argmax(dim=-1)[0]
+    settled = consult_pieces(said, offer(content)).argmax(dim=-1)[0]
     assert torch.equal(settled[8:-8, 8:-8], content[3, 8:-8, 8:-8])
 
 
@@ -42,7 +48,7 @@ def test_a_frame_that_content_shows_is_drawn_as_it_is() -> None:
 def test_pieces_are_found_beside_their_place(moved: int) -> None:
     content = draw_frames(2)
     target = content[1].roll(moved, dims=1)
-    settled = consult_pieces(waver(target[None], 0.2), content[None]).argmax(dim=-1)[0]
+    settled = consult_pieces(waver(target[None], 0.2), offer(content)).argmax(dim=-1)[0]
     assert torch.equal(settled[8:-8, 12:-12], target[8:-8, 12:-12])
 
 
@@ -51,7 +57,7 @@ def test_parts_may_come_from_different_frames() -> None:
     target = torch.cat([content[0, :32], content[1, 32:]])
     said = waver(target[None], 0.2)
     before = (said.argmax(dim=-1)[0] == target).float().mean()
-    settled = consult_pieces(said, content[None]).argmax(dim=-1)[0]
+    settled = consult_pieces(said, offer(content)).argmax(dim=-1)[0]
     assert (settled == target).float().mean() > 0.98 > before
     assert torch.equal(settled[8:24, 8:-8], target[8:24, 8:-8]) and torch.equal(
         settled[40:56, 8:-8], target[40:56, 8:-8]
@@ -61,31 +67,40 @@ def test_parts_may_come_from_different_frames() -> None:
 def test_what_no_frame_shows_is_left_to_the_head() -> None:
     said = waver(draw_frames(1, seed=5), 0.2)
     content = draw_frames(3, seed=6)
-    told = consult_pieces(said, content[None])
+    told = consult_pieces(said, offer(content))
     assert torch.equal(told, said)
-    assert find_pieces(said, content[None], 32).fit.max() < DOUBT
+    assert find_pieces(said, offer(content), 32).fit.max() < DOUBT
 
 
 def test_sure_pixels_are_not_outvoted() -> None:
     content = draw_frames(1)
     target = content.clone()
     target[0, 30, 30] = content[0, 30, 30] % (COLOURS - 1) + 1
-    told = consult_pieces(waver(target, 0.0, surest=0.5 + FINE / 2 + 0.05), content[None])
+    told = consult_pieces(waver(target, 0.0, surest=0.5 + FINE / 2 + 0.05), offer(content))
     assert torch.equal(told.argmax(dim=-1), target)
     assert told.sum(dim=-1).max() <= 1 + FINE + 1e-5
 
 
-def test_frames_do_not_depend_on_one_another_nor_on_candidates_past_the_limit() -> None:
+def test_frames_do_not_depend_on_one_another_nor_on_candidates_past_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     content = draw_frames(FRAMES + 2)
     said = waver(draw_frames(20, seed=3), 0.3)
-    shown = content.expand(20, *content.shape)
+    shown = offer(content, 20)
     together = consult_pieces(said, shown)
-    assert torch.equal(together[17:18], consult_pieces(said[17:18], shown[17:18, :FRAMES]))
+    monkeypatch.setattr(pieces, "_AT_ONCE", 1)
+    assert torch.equal(together[17:18], consult_pieces(said[17:18], offer(content[:FRAMES])))
+
+
+def test_candidates_that_do_not_count_are_as_if_they_were_not_there() -> None:
+    content, said = draw_frames(4), waver(draw_frames(1, seed=3), 0.3)
+    few = Candidates(content[None].expand(1, 4, 64, 64), torch.tensor([[True, False, True, False]]))
+    assert torch.equal(consult_pieces(said, few), consult_pieces(said, offer(content[::2])))
+    none = few._replace(mask=torch.zeros(1, 4, dtype=torch.bool))
+    assert torch.equal(consult_pieces(waver(content[:1], 0.2), none), waver(content[:1], 0.2))
 
 
 def test_an_empty_canvas_stays_empty_and_a_small_one_is_no_error() -> None:
     empty = torch.zeros(1, 16, 16, COLOURS)
     empty[..., 0] = 1
-    assert torch.equal(consult_pieces(empty, torch.zeros(1, 2, 16, 16, dtype=torch.uint8)), empty)
+    assert torch.equal(consult_pieces(empty, offer(torch.zeros(2, 16, 16, dtype=torch.uint8))), empty)
     tiny = waver(draw_frames(1, 4), 0.0)
-    assert torch.equal(consult_pieces(tiny, draw_frames(1, 4)[None]), tiny)
+    assert torch.equal(consult_pieces(tiny, offer(draw_frames(1, 4))), tiny)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bitpuppet.model.attention import attend
 from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.palette_head import PaletteHead
+from bitpuppet.model.pieces import Candidates
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.reference import Pointer, References
 from bitpuppet.model.telling import Telling
@@ -284,27 +285,24 @@ class Denoiser(nn.Module):
         worth = references.trust * torch.exp(-near.values.clamp(min=0))
         return Lent(worth, numbers[clips, near.indices].long())
 
-    def list_nearby(self, motion: Tensor, memory: Memory, count: int) -> Tensor | None:
-        """The character's own frames, those with the nearest motion first; what a bank lends is not among them.
+    def list_nearby(self, motion: Tensor, memory: Memory, count: int) -> Candidates | None:
+        """At most `count` of the character's own frames for each that is asked for; what a bank lends does not count.
 
         Args:
             motion: quantized motion, (F, motion_width).
             memory: of B clips.
-            count: how many at most.
+            count: 1 or more.
 
         Returns:
-            The palette entries of their pixels, uint8 (F, count or fewer, H, W); transparent where there are no more.
-            None without a palette.
+            Nothing without a palette.
         """
         references = memory.references
         if references is None or references.numbers is None:
             return None
-        own = references.mask & (references.leads() == 0)
-        frames = len(motion) // len(own)
-        apart = references._replace(mask=own, lead=None)
-        near = self.compare(motion, apart).sort(dim=1, descending=True, stable=True).indices[:, :count]
-        clips = torch.arange(len(own), device=own.device).repeat_interleave(frames)[:, None]
-        return references.numbers[clips, near] * own[clips, near][:, :, None, None]
+        own = references._replace(mask=references.mask & (references.leads() == 0), lead=None)
+        near = self.compare(motion, own).sort(dim=1, descending=True, stable=True).indices[:, :count]
+        clips = torch.arange(len(own.mask), device=near.device).repeat_interleave(len(motion) // len(own.mask))[:, None]
+        return Candidates(references.numbers[clips, near], own.mask[clips, near])
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""

@@ -36,8 +36,17 @@ _NEARER = 1e-3
 """By so much of a window's pixels less a piece counts for each pixel that it lies beside the window."""
 _EMPTY = 0.03
 """Windows in which a smaller share of the pixels shows anything are left alone."""
-_AT_ONCE = 16
-"""Frames that are looked at together: chances of all shifts of all of their candidates are large."""
+_AT_ONCE = 1 << 22
+"""Chances that are looked at together, 16 MiB of float32: 20 frames of 64x64 pixels with 50 colours."""
+
+
+class Candidates(NamedTuple):
+    """Frames to take pieces from, for F frames; those with the nearest motion first."""
+
+    numbers: Tensor
+    """Palette entries of their pixels, (F, N, H, W)."""
+    mask: Tensor
+    """Which of them count, bool (F, N)."""
 
 
 class Pieces(NamedTuple):
@@ -50,24 +59,25 @@ class Pieces(NamedTuple):
     0 where hardly anything does."""
 
 
-def consult_pieces(chances: Tensor, shown: Tensor, scale: int = 1) -> Tensor:
+def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1) -> Tensor:
     """Chances with the votes of pieces. What one frame gets does not depend on the others.
 
     Args:
         chances: of each palette entry, the first of which is transparent, (F, H, W, P); they add up to 1.
-        shown: palette entries of the candidates' pixels, (F, N, H, W), for each frame those with the nearest motion
-            first; more than FRAMES are not looked at.
+        candidates: more than FRAMES are not looked at.
         scale: sides of the canvas in those of one of 64 pixels.
 
     Returns:
         (F, H, W, P): chances and votes together; they add up to more than 1 where there are votes.
     """
     told = []
-    for said, frames in zip(chances.split(_AT_ONCE), shown[:, :FRAMES].split(_AT_ONCE), strict=True):
-        fused, candidates = said, frames.long()
+    count = max(1, _AT_ONCE // chances[0].numel())
+    parts = (part[:, :FRAMES].split(count) for part in candidates)
+    for said, numbers, mask in zip(chances.split(count), *parts, strict=True):
+        fused, frames = said, Candidates(numbers.long(), mask)
         sides = [scale * side for side in PASSES if scale * side <= min(said.shape[1:3])]
         for number, side in enumerate(sides):
-            votes = _count_votes(find_pieces(fused, candidates, side), said)
+            votes = _count_votes(find_pieces(fused, frames, side), said)
             if number + 1 < len(sides):
                 fused = said * torch.exp(COARSE * votes)
                 fused = fused / fused.sum(dim=-1, keepdim=True)
@@ -77,23 +87,24 @@ def consult_pieces(chances: Tensor, shown: Tensor, scale: int = 1) -> Tensor:
     return torch.cat(told)
 
 
-def find_pieces(chances: Tensor, shown: Tensor, side: int) -> Pieces:
+def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
     """For each window the piece that has most pixels right by expectation.
 
     Args:
         chances: (F, H, W, P).
-        shown: int64 (F, N, H, W).
+        candidates: with int64 numbers.
         side: of a window, even, at most H and W.
     """
-    frames, height, width = len(shown), *shown.shape[2:]
-    around = nn.functional.pad(shown, (REACH, REACH, REACH, REACH))
-    best = torch.full((), -1.0, device=chances.device)
+    frames, height, width = len(chances), *chances.shape[1:3]
+    around = nn.functional.pad(candidates.numbers, (REACH, REACH, REACH, REACH))
+    best = torch.full((), -2.0, device=chances.device)
     chosen = moved = torch.zeros((), dtype=torch.long, device=chances.device)
     for number, (y, x) in enumerate(_list_moves()):
         # Colours last: a pixel's chances lie side by side, and all candidates look them up there.
         asked = rearrange(around[:, :, y : y + height, x : x + width], "f n h w -> f h w n")
         found = rearrange(torch.gather(chances, -1, asked), "f h w n -> f n h w")
-        right, which = nn.functional.avg_pool2d(found, side, side // 2).max(dim=1)
+        right = nn.functional.avg_pool2d(found, side, side // 2)
+        right, which = right.masked_fill(~candidates.mask[:, :, None, None], -1).max(dim=1)
         right = right - _NEARER * (abs(y - REACH) + abs(x - REACH))
         better = right > best
         best, chosen = torch.where(better, right, best), torch.where(better, which, chosen)
@@ -110,6 +121,7 @@ def find_pieces(chances: Tensor, shown: Tensor, side: int) -> Pieces:
     got = chances[frame, here[0], here[1], numbers]
     visible = (numbers > 0) | (first[:, here[0], here[1]] > 0)
     most = reduce(surest[:, here[0], here[1]] * visible, "f r c p q -> f r c", "sum")
+    got = got * candidates.mask.any(dim=1)[:, None, None, None, None]
     fit = reduce(got * visible, "f r c p q -> f r c", "sum") / most.clamp(min=1e-6)
     seen = reduce(visible.float(), "f r c p q -> f r c", "mean") > _EMPTY
     return Pieces(numbers, fit * seen)

@@ -110,9 +110,9 @@ def average_readings(
 
 def _consult(denoiser: Denoiser, preset: Preset, memory: Memory, motion: Tensor, mean: Tensor) -> Tensor:
     """The mean of the readings, (F, tokens * pixels, P), with what pieces of the character's frames say."""
-    shown = denoiser.list_nearby(motion, memory, FRAMES)
-    if shown is None:
+    candidates = denoiser.list_nearby(motion, memory, FRAMES)
+    if candidates is None:
         return mean
     form = {"h": preset.canvas // preset.patch, "p": preset.patch, "q": preset.patch}
     picture = rearrange(mean, "f (h w p q) c -> f (h p) (w q) c", **form)
-    return rearrange(consult_pieces(picture, shown, preset.stem_scale), "f (h p) (w q) c -> f (h w p q) c", **form)
+    return rearrange(consult_pieces(picture, candidates, preset.stem_scale), "f (h p) (w q) c -> f (h w p q) c", **form)
