@@ -41,6 +41,7 @@ class TensorBatch(NamedTuple):
 
     @classmethod
     def from_arrays(cls, batch: PairBatch, device: torch.device) -> TensorBatch:
-        """Copy a batch to the device."""
-        parts = {name: getattr(batch, name) for name in cls._fields}
-        return cls(**{name: torch.from_numpy(part).to(device) for name, part in parts.items() if part is not None})
+        """Copy a batch to the device; latents of float16 become float32, since autocast to bfloat16 knows none."""
+        parts = ((name, getattr(batch, name)) for name in cls._fields)
+        tensors = {name: torch.from_numpy(part).to(device) for name, part in parts if part is not None}
+        return cls(**{name: one.float() if one.is_floating_point() else one for name, one in tensors.items()})
