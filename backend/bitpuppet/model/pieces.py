@@ -95,8 +95,30 @@ def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
         candidates: with int64 numbers.
         side: of a window, even, at most H and W.
     """
-    frames, height, width = len(chances), *chances.shape[1:3]
-    around = nn.functional.pad(candidates.numbers, (REACH, REACH, REACH, REACH))
+    device = chances.device
+    chosen, moved = _seek(chances, candidates, side)
+    inside = torch.arange(side, device=device)
+    y, x = (torch.arange(count, device=device) * (side // 2) for count in chosen.shape[1:])
+    rows, columns = rearrange(y, "r -> r 1 1 1") + inside[:, None], rearrange(x, "c -> 1 c 1 1") + inside
+    moves = torch.tensor(_list_moves(), device=device)[moved]
+    down, along = (rearrange(part, "f r c -> f r c 1 1") for part in moves.unbind(-1))
+    frame = rearrange(torch.arange(len(chances), device=device), "f -> f 1 1 1 1")
+    around = _surround(candidates.numbers)
+    numbers = around[frame, rearrange(chosen, "f r c -> f r c 1 1"), rows + down, columns + along]
+
+    surest, first = chances.max(dim=-1)
+    visible = (numbers > 0) | (first[:, rows, columns] > 0)
+    counted = rearrange(candidates.mask.any(dim=1), "f -> f 1 1 1 1")
+    got = reduce(chances[frame, rows, columns, numbers] * visible * counted, "f r c p q -> f r c", "sum")
+    most = reduce(surest[:, rows, columns] * visible, "f r c p q -> f r c", "sum")
+    seen = reduce(visible.float(), "f r c p q -> f r c", "mean") > _EMPTY
+    return Pieces(numbers, got / most.clamp(min=1e-6) * seen)
+
+
+def _seek(chances: Tensor, candidates: Candidates, side: int) -> tuple[Tensor, Tensor]:
+    """For each window which candidate the best piece is of, and the number of its move: int64 (F, rows, columns)."""
+    height, width = chances.shape[1:3]
+    around = _surround(candidates.numbers)
     best = torch.full((), -2.0, device=chances.device)
     chosen = moved = torch.zeros((), dtype=torch.long, device=chances.device)
     for number, (y, x) in enumerate(_list_moves()):
@@ -109,22 +131,12 @@ def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
         better = right > best
         best, chosen = torch.where(better, right, best), torch.where(better, which, chosen)
         moved = torch.where(better, number, moved)
-    moves = torch.tensor(_list_moves(), device=chances.device)
-    rows, columns = (torch.arange(count, device=chances.device) * (side // 2) for count in chosen.shape[1:])
-    inside = torch.arange(side, device=chances.device)
-    down = rearrange(rows[:, None] + moves[moved, 0], "f r c -> f r c 1 1") + inside[:, None]
-    along = rearrange(columns + moves[moved, 1], "f r c -> f r c 1 1") + inside
-    frame = rearrange(torch.arange(frames, device=chances.device), "f -> f 1 1 1 1")
-    numbers = around[frame, rearrange(chosen, "f r c -> f r c 1 1"), down, along]
-    here = rearrange(rows, "r -> r 1 1 1") + inside[:, None], rearrange(columns, "c -> 1 c 1 1") + inside
-    surest, first = chances.max(dim=-1)
-    got = chances[frame, here[0], here[1], numbers]
-    visible = (numbers > 0) | (first[:, here[0], here[1]] > 0)
-    most = reduce(surest[:, here[0], here[1]] * visible, "f r c p q -> f r c", "sum")
-    got = got * candidates.mask.any(dim=1)[:, None, None, None, None]
-    fit = reduce(got * visible, "f r c p q -> f r c", "sum") / most.clamp(min=1e-6)
-    seen = reduce(visible.float(), "f r c p q -> f r c", "mean") > _EMPTY
-    return Pieces(numbers, fit * seen)
+    return chosen, moved
+
+
+def _surround(numbers: Tensor) -> Tensor:
+    """Frames (F, N, H, W) with transparent margins of REACH."""
+    return nn.functional.pad(numbers, (REACH, REACH, REACH, REACH))
 
 
 def _count_votes(pieces: Pieces, chances: Tensor) -> Tensor:
