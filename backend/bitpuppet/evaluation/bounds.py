@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from bitpuppet.data.benchmark import Benchmark
 from bitpuppet.data.folder import require_data
-from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation.judge import Watch
 from bitpuppet.evaluation.swaps import (
     GarmentSwaps,
@@ -26,6 +25,7 @@ from bitpuppet.evaluation.swaps import (
     Swap,
     SwapSet,
     check_content_frames,
+    check_held_out,
     check_pairs,
 )
 from bitpuppet.sprites.palette import OPAQUE_ALPHA, pack_colours
@@ -78,15 +78,14 @@ class _Counts:
 def run_eval_bounds(
     *, pairs: int = 96, held_out: int = 96, content_frames: int = 8, seed: int = 0, watch: Watch | None = None
 ) -> tuple[BoundReport, ...]:
-    """Measure the swaps of `eval sprites`, the first `pairs` of the test characters and `held_out` of each other set.
+    """Measure swaps as `eval sprites` draws them: `pairs` of test characters and `held_out` of each other set.
 
     Raises:
         BitpuppetError: there is no data folder, or a setting is out of range.
     """
     check_pairs(pairs, seed)
     check_content_frames(content_frames)
-    if held_out < 0:
-        raise BitpuppetError(f"--held-out is {held_out}, it must be 0 or more; change it")
+    check_held_out(held_out)
     data = require_data("eval bounds", *(("sprites", "lpc") if held_out else ("sprites",)))
     sets: dict[str, SwapSet] = {
         "sprites": SpriteSwaps(Benchmark(data / "sprites"), pairs, seed=seed, content_frames=content_frames)

@@ -20,7 +20,7 @@ from bitpuppet.evaluation.retargeting import (
     evaluate_sprites,
     make_held_out,
 )
-from bitpuppet.evaluation.swaps import SpriteSwaps, check_content_frames, check_pairs
+from bitpuppet.evaluation.swaps import SpriteSwaps, check_content_frames, check_held_out, check_pairs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,8 +94,7 @@ def run_eval_sprites(
     """
     check_pairs(pairs, seed)
     check_content_frames(content_frames)
-    if held_out < 0:
-        raise BitpuppetError(f"--held-out is {held_out}, it must be 0 or more; change it")
+    check_held_out(held_out)
     if pictures is not None and not pictures.is_dir() and (pictures.exists() or not pictures.parent.is_dir()):
         raise BitpuppetError(f"{pictures}: --pictures needs a folder, or a new name in an existing one; correct it")
     data = require_data("eval sprites", *(("sprites", "lpc") if held_out else ("sprites",)))

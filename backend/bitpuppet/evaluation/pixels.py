@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from bitpuppet.data.benchmark import Benchmark
 from bitpuppet.data.folder import require_data
-from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation.figures import PixelCounts, compare_pixels
 from bitpuppet.evaluation.judge import Watch
 from bitpuppet.evaluation.retargeting import HeldOut, Retargeter, make_held_out
-from bitpuppet.evaluation.swaps import SpriteSwaps, SwapSet, check_content_frames, check_pairs
+from bitpuppet.evaluation.swaps import SpriteSwaps, SwapSet, check_content_frames, check_held_out, check_pairs
 from bitpuppet.jobs.pixels import DEFAULT_STEPS, lock_pixels
 from bitpuppet.sprites import ExactSettings, collect_palette, snap_frames
 
@@ -120,8 +119,7 @@ def run_eval_pixels(
     """
     check_pairs(pairs, seed)
     check_content_frames(content_frames)
-    if held_out < 0:
-        raise BitpuppetError(f"--held-out is {held_out}, it must be 0 or more; change it")
+    check_held_out(held_out)
     data = require_data("eval pixels", *(("sprites", "lpc") if held_out else ("sprites",)))
     from bitpuppet.jobs.engine import Engine  # late: what is wrong with the settings is said before torch is loaded
 

@@ -204,6 +204,12 @@ def check_content_frames(count: int) -> None:
         raise BitpuppetError(f"--content-frames is {count}, it must be from 1 to {MAX_CONTENT_FRAMES}; change it")
 
 
+def check_held_out(pairs: int) -> None:
+    """Refuse negative numbers of held-out pairs; 0 leaves them out."""
+    if pairs < 0:
+        raise BitpuppetError(f"--held-out is {pairs}, it must be 0 or more; change it")
+
+
 def _is_known(character: LpcCharacter, row: int) -> bool:
     """Whether all that is drawn in `row` is drawn in another legal row of the character too."""
     others = [other for other in character.rows if other != row]

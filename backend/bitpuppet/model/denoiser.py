@@ -294,15 +294,13 @@ class Denoiser(nn.Module):
             count: 1 or more.
 
         Returns:
-            Nothing without a palette.
+            None without references or without a palette.
         """
         references = memory.references
-        if references is None or references.numbers is None:
+        if references is None or self.closeness is None or self.metric is None:
             return None
         own = references._replace(mask=references.mask & (references.leads() == 0), lead=None)
-        near = self.compare(motion, own).sort(dim=1, descending=True, stable=True).indices[:, :count]
-        clips = torch.arange(len(own.mask), device=near.device).repeat_interleave(len(motion) // len(own.mask))[:, None]
-        return Candidates(references.numbers[clips, near], own.mask[clips, near])
+        return own.take_candidates(own.find_nearest(motion, self.closeness, self.metric, count))
 
     def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
         """What `forward` returned, as token values (F, L, D)."""

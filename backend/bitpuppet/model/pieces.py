@@ -65,7 +65,7 @@ def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1) -> T
     Args:
         chances: of each palette entry, the first of which is transparent, (F, H, W, P); they add up to 1.
         candidates: more than FRAMES are not looked at.
-        scale: sides of the canvas in those of one of 64 pixels.
+        scale: pixels to one of a canvas of 64, along each side; windows are so many times larger.
 
     Returns:
         (F, H, W, P): chances and votes together; they add up to more than 1 where there are votes.
@@ -96,14 +96,15 @@ def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
         side: of a window, even, at most H and W.
     """
     device = chances.device
-    chosen, moved = _seek(chances, candidates, side)
+    # Frames with transparent margins, in which a piece may lie beside the window.
+    around = nn.functional.pad(candidates.numbers, (REACH, REACH, REACH, REACH))
+    chosen, moved = _seek(chances, around, candidates.mask, side)
     inside = torch.arange(side, device=device)
     y, x = (torch.arange(count, device=device) * (side // 2) for count in chosen.shape[1:])
     rows, columns = rearrange(y, "r -> r 1 1 1") + inside[:, None], rearrange(x, "c -> 1 c 1 1") + inside
     moves = torch.tensor(_list_moves(), device=device)[moved]
     down, along = (rearrange(part, "f r c -> f r c 1 1") for part in moves.unbind(-1))
     frame = rearrange(torch.arange(len(chances), device=device), "f -> f 1 1 1 1")
-    around = _surround(candidates.numbers)
     numbers = around[frame, rearrange(chosen, "f r c -> f r c 1 1"), rows + down, columns + along]
 
     surest, first = chances.max(dim=-1)
@@ -115,10 +116,9 @@ def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
     return Pieces(numbers, got / most.clamp(min=1e-6) * seen)
 
 
-def _seek(chances: Tensor, candidates: Candidates, side: int) -> tuple[Tensor, Tensor]:
+def _seek(chances: Tensor, around: Tensor, mask: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """For each window which candidate the best piece is of, and the number of its move: int64 (F, rows, columns)."""
     height, width = chances.shape[1:3]
-    around = _surround(candidates.numbers)
     best = torch.full((), -2.0, device=chances.device)
     chosen = moved = torch.zeros((), dtype=torch.long, device=chances.device)
     for number, (y, x) in enumerate(_list_moves()):
@@ -126,17 +126,12 @@ def _seek(chances: Tensor, candidates: Candidates, side: int) -> tuple[Tensor, T
         asked = rearrange(around[:, :, y : y + height, x : x + width], "f n h w -> f h w n")
         found = rearrange(torch.gather(chances, -1, asked), "f h w n -> f n h w")
         right = nn.functional.avg_pool2d(found, side, side // 2)
-        right, which = right.masked_fill(~candidates.mask[:, :, None, None], -1).max(dim=1)
+        right, which = right.masked_fill(~mask[:, :, None, None], -1).max(dim=1)
         right = right - _NEARER * (abs(y - REACH) + abs(x - REACH))
         better = right > best
         best, chosen = torch.where(better, right, best), torch.where(better, which, chosen)
         moved = torch.where(better, number, moved)
     return chosen, moved
-
-
-def _surround(numbers: Tensor) -> Tensor:
-    """Frames (F, N, H, W) with transparent margins of REACH."""
-    return nn.functional.pad(numbers, (REACH, REACH, REACH, REACH))
 
 
 def _count_votes(pieces: Pieces, chances: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from bitpuppet.model.content import HIDDEN
+from bitpuppet.model.pieces import Candidates
 
 BLOCKS = 2
 """Blocks of a token, along each side, that point each for itself."""
@@ -163,6 +164,13 @@ class References(NamedTuple):
     def take_tokens(self, nearest: Nearest) -> Tensor:
         """Clean tokens of the frames that were taken, (F, frames, tokens, D)."""
         return self.tokens[self._clips(nearest), nearest.frames]
+
+    def take_candidates(self, nearest: Nearest) -> Candidates | None:
+        """The frames that were taken, for `pieces`; None without a palette."""
+        if self.numbers is None:
+            return None
+        clips = self._clips(nearest)
+        return Candidates(self.numbers[clips, nearest.frames], self.mask[clips, nearest.frames])
 
     def take_motion(self, nearest: Nearest) -> Tensor:
         """Quantized motion of the frames that were taken, (F, frames, motion_width)."""
