@@ -14,6 +14,7 @@ from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion, order_frames, pick_tokens
 from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.content import Content, Palette
+from bitpuppet.model.denoiser import KEYS
 from bitpuppet.model.diffusion import precondition
 from bitpuppet.model.preset import PRESETS, Preset
 from bitpuppet.model.reference import LEAST_RELATIVE, References
@@ -57,6 +58,7 @@ def test_steps_average_what_is_seen_beside_more_references(
     model: BitrateControlledDiffusion, frames: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "preset", replace(TINY, pieces=False))
+    monkeypatch.setattr(model.denoiser, "list_shown", lambda *_: None)
     content, tokens = encode(model, frames[:4]), model.encode_motion(frames[2:5])
     motion, memory = model.quantizer.look_up(tokens), model.denoiser.remember(content)
     noise = torch.randn(3, TINY.tokens, TINY.token_width)
@@ -78,6 +80,36 @@ def test_steps_average_what_is_seen_beside_more_references(
         wanted = model.codec.decode(model.denoiser.read_out(chances.log(), memory))
         assert torch.equal(wanted, shown)
     assert not torch.equal(clean[0], clean[1])
+
+
+@torch.inference_mode()
+def test_places_are_those_where_any_content_frame_or_its_mirror_image_shows_something(
+    model: BitrateControlledDiffusion,
+) -> None:
+    frames, cells = torch.zeros(3, TINY.canvas, TINY.canvas, 4, dtype=torch.uint8), TINY.canvas // TINY.patch
+    frames[0, 0, 0] = frames[2, -1, 1] = torch.tensor([9, 9, 9, 255], dtype=torch.uint8)
+    places = model.denoiser.list_shown(model.denoiser.remember(encode(model, frames)), 2)
+    wanted = [0, cells - 1, cells**2 - cells, cells**2 - 1]
+    assert places is not None and places.tolist() == [wanted, wanted]
+    frames[1] = 255
+    assert model.denoiser.list_shown(model.denoiser.remember(encode(model, frames)), 2) is None
+
+
+def test_frames_are_the_same_with_and_without_gradients(
+    model: BitrateControlledDiffusion, frames: torch.Tensor
+) -> None:
+    """Without them attention has another kernel, and hidden keys up to a number that this kernel likes."""
+    content, tokens = encode(model, frames[:3]), model.encode_motion(frames[1:4])
+    content = Content(*(part.clone() if isinstance(part, torch.Tensor) else part for part in content))
+    motion, noise = model.quantizer.look_up(tokens.clone()), torch.randn(3, TINY.tokens, TINY.token_width)
+    said = []
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            memory = model.denoiser.remember(content)
+            assert (memory.blocks[1].keys.shape[2] % KEYS == 0) != grad
+            said.append(model.denoiser(noise, torch.zeros(3), motion, memory))
+    assert said[1].requires_grad
+    torch.testing.assert_close(said[0], said[1].detach(), rtol=1e-4, atol=1e-4)
 
 
 @torch.inference_mode()

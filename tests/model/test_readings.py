@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bitpuppet.model.denoiser import Denoiser, Lent, Memory
+from bitpuppet.model.diffusion import precondition
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.model.readings import average_readings, cut_windows
 
@@ -40,11 +41,23 @@ class _Doubtful:
     def __init__(self, trust: float) -> None:
         self._trust = trust
 
-    def __call__(self, tokens: Tensor, level: Tensor, motion: Tensor, memory: Memory, *, passed: int) -> Tensor:
+    def __call__(
+        self,
+        tokens: Tensor,
+        level: Tensor,
+        motion: Tensor,
+        memory: Memory,
+        places: Tensor | None = None,
+        *,
+        passed: int = 0,
+    ) -> Tensor:
         return torch.tensor([0.6, 0.4]).log().expand(*tokens.shape[:2], 2)
 
     def weigh_reading(self, motion: Tensor, memory: Memory, passed: int) -> Tensor:
         return torch.full((len(motion),), 0.5 if passed else 1.0)
+
+    def list_shown(self, memory: Memory, frames: int) -> Tensor | None:
+        return None
 
     def list_nearby(self, motion: Tensor, memory: Memory, count: int) -> None:
         return None
@@ -69,3 +82,39 @@ def test_what_is_lent_counts_the_same_in_any_number_of_steps(steps: int, trust: 
         steps,
     )
     assert drawn.tolist() == torch.full((3, 5, 1), chosen).tolist()
+
+
+class _Partial(_Doubtful):
+    """Sees the tokens at places 1 and 3 alone after its first reading, and is sure of colour 1 there."""
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        level: Tensor,
+        motion: Tensor,
+        memory: Memory,
+        places: Tensor | None = None,
+        *,
+        passed: int = 0,
+    ) -> Tensor:
+        if places is None:
+            return super().__call__(tokens, level, motion, memory)
+        assert tokens.shape[:2] == places.shape and tokens[0, :, 0].tolist() == [1, 3]
+        return torch.tensor([0.01, 0.99]).log().expand(*places.shape, 2)
+
+    def list_shown(self, memory: Memory, frames: int) -> Tensor:
+        return torch.tensor([[1, 3]]).expand(frames, 2)
+
+
+def test_later_readings_change_what_content_shows_and_nothing_else() -> None:
+    def draw(steps: int) -> list[float]:
+        noise = torch.arange(5.0).view(1, 5, 1) / PRESETS["sprite64"].sigma_max
+        denoiser, memory = cast(Denoiser, _Partial(0.0)), cast(Memory, None)
+        scale = precondition(PRESETS["sprite64"], torch.tensor([PRESETS["sprite64"].sigma_max])).scale
+        windows = cut_windows(1, 1, 0)
+        preset = PRESETS["sprite64"]
+        drawn = average_readings(denoiser, preset, memory, torch.zeros(1, 1, 8), noise / scale, windows, steps)
+        return [float(value) for value in drawn.flatten()]
+
+    assert draw(1) == [0, 0, 0, 0, 0]
+    assert draw(4) == [0, 1, 0, 1, 0]

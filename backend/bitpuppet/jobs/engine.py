@@ -22,7 +22,7 @@ from bitpuppet.jobs.retarget import StepWatch, check_numbers
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.codec import Beat, Codec
 from bitpuppet.model.content import Content
-from bitpuppet.model.device import autocast, frames_at_once, pick_device, pick_dtype
+from bitpuppet.model.device import autocast, frames_at_once, pick_device, pick_dtype, store_products
 from bitpuppet.model.packing import PackedTokens, TokenCoder
 from bitpuppet.model.preset import Preset, find_preset
 from bitpuppet.model.quantizer import entropy_bits
@@ -71,7 +71,10 @@ class Engine:
         chosen = pick_device(device)
         model = load_model(preset, weights, chosen, load_codec(find_preset(preset), weights))
         bank = None if weights is None else read_bank(weights, model.preset.canvas)
-        return cls(model, chosen, pick_dtype(chosen), bank)
+        dtype = pick_dtype(chosen)
+        for part in (model.encoder, model.denoiser):
+            store_products(part, dtype)
+        return cls(model, chosen, dtype, bank)
 
     @property
     def preset(self) -> Preset:

@@ -11,7 +11,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
     """Softmax attention, scaled by 1 / sqrt(width of a head).
 
     On a CPU, in training and in bfloat16, the written-out form is about four times faster than
-    `scaled_dot_product_attention` (forward and backward 17 ms against 69 ms for 128 x 4 heads x 64 tokens).
+    `scaled_dot_product_attention` (forward and backward 17 ms against 69 ms for 128 x 4 heads x 64 tokens). Without
+    gradients it is six times slower (1.8 ms against 0.3 ms for 8 x 4 heads x 64 tokens and 256 keys).
 
     Args:
         query: (..., L, E).
@@ -22,8 +23,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
     Returns:
         (..., L, E).
     """
-    if query.device.type != "cpu":
-        return functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    if query.device.type != "cpu" or not torch.is_grad_enabled():
+        mask = None if bias is None else bias.to(query.dtype)
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     if bias is not None:
         logits = logits + bias

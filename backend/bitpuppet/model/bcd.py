@@ -117,7 +117,9 @@ class BitrateControlledDiffusion(nn.Module):
             return content
         motion: Quantized = self.quantizer(self.encoder.forward_motion(*self._pick_occupied(clean)))
         mask = torch.ones(1, len(seen), dtype=torch.bool, device=seen.device)
-        numbers = None if palette is None else palette.number_pixels(seen)[None]
+        numbers = None if palette is None else palette.number_pixels(frames)[None]
+        if numbers is not None and len(seen) > len(frames):
+            numbers = mirror(numbers)
         references = References(clean[None], self.quantizer.look_up(motion.indices)[None], mask, numbers)
         return content._replace(references=references)
 

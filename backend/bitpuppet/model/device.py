@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from bitpuppet.errors import BitpuppetError
 
@@ -43,6 +44,17 @@ def autocast(device: torch.device, dtype: torch.dtype | None = None) -> torch.au
     """A context in which products are computed in `dtype` or `pick_dtype(device)`; float32 changes nothing."""
     dtype = dtype or pick_dtype(device)
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def store_products(model: nn.Module, dtype: torch.dtype) -> None:
+    """Keep the factors of a model's products in the number format in which `autocast` computes them.
+
+    What ships is in bfloat16, so nothing is lost; without it every product of every step converts its factor anew.
+    For models that do not learn, and compute under `autocast` alone.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.to(dtype)
 
 
 def describe_device(device: torch.device) -> str:

@@ -36,6 +36,8 @@ _NEARER = 1e-3
 """By so much of a window's pixels less a piece counts for each pixel that it lies beside the window."""
 _EMPTY = 0.03
 """Windows in which a smaller share of the pixels shows anything are left alone."""
+_SPARSE = 16
+"""Windows of this side and larger ones are compared at one pixel in four."""
 _AT_ONCE = 1 << 22
 """Chances that are looked at together, 16 MiB of float32: 20 frames of 64x64 pixels with 50 colours."""
 
@@ -74,10 +76,10 @@ def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1) -> T
     count = max(1, _AT_ONCE // chances[0].numel())
     parts = (part[:, :FRAMES].split(count) for part in candidates)
     for said, numbers, mask in zip(chances.split(count), *parts, strict=True):
-        fused, frames = said, Candidates(numbers.long(), mask)
+        fused, frames = said, _lay_out(Candidates(numbers, mask))
         sides = [scale * side for side in PASSES if scale * side <= min(said.shape[1:3])]
         for number, side in enumerate(sides):
-            votes = _count_votes(find_pieces(fused, frames, side), said)
+            votes = _count_votes(_find_pieces(fused, frames, side), said)
             if number + 1 < len(sides):
                 fused = said * torch.exp(COARSE * votes)
                 fused = fused / fused.sum(dim=-1, keepdim=True)
@@ -92,41 +94,58 @@ def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
 
     Args:
         chances: (F, H, W, P).
-        candidates: with int64 numbers.
+        candidates: for F frames.
         side: of a window, even, at most H and W.
     """
-    device = chances.device
-    # Frames with transparent margins, in which a piece may lie beside the window.
+    return _find_pieces(chances, _lay_out(candidates), side)
+
+
+def _lay_out(candidates: Candidates) -> Candidates:
+    """Candidates side by side for each pixel, as they are looked up, int64 (F, H', W', N).
+
+    They have transparent margins, in which a piece may lie beside the window.
+    """
     around = nn.functional.pad(candidates.numbers, (REACH, REACH, REACH, REACH))
-    chosen, moved = _seek(chances, around, candidates.mask, side)
+    return Candidates(rearrange(around, "f n h w -> f h w n").contiguous().long(), candidates.mask)
+
+
+def _find_pieces(chances: Tensor, around: Candidates, side: int) -> Pieces:
+    device = chances.device
+    chosen, moved = _seek(chances, around, side)
     inside = torch.arange(side, device=device)
     y, x = (torch.arange(count, device=device) * (side // 2) for count in chosen.shape[1:])
     rows, columns = rearrange(y, "r -> r 1 1 1") + inside[:, None], rearrange(x, "c -> 1 c 1 1") + inside
     moves = torch.tensor(_list_moves(), device=device)[moved]
     down, along = (rearrange(part, "f r c -> f r c 1 1") for part in moves.unbind(-1))
     frame = rearrange(torch.arange(len(chances), device=device), "f -> f 1 1 1 1")
-    numbers = around[frame, rearrange(chosen, "f r c -> f r c 1 1"), rows + down, columns + along]
+    numbers = around.numbers[frame, rows + down, columns + along, rearrange(chosen, "f r c -> f r c 1 1")]
 
     surest, first = chances.max(dim=-1)
     visible = (numbers > 0) | (first[:, rows, columns] > 0)
-    counted = rearrange(candidates.mask.any(dim=1), "f -> f 1 1 1 1")
+    counted = rearrange(around.mask.any(dim=1), "f -> f 1 1 1 1")
     got = reduce(chances[frame, rows, columns, numbers] * visible * counted, "f r c p q -> f r c", "sum")
     most = reduce(surest[:, rows, columns] * visible, "f r c p q -> f r c", "sum")
     seen = reduce(visible.float(), "f r c p q -> f r c", "mean") > _EMPTY
     return Pieces(numbers, got / most.clamp(min=1e-6) * seen)
 
 
-def _seek(chances: Tensor, around: Tensor, mask: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """For each window which candidate the best piece is of, and the number of its move: int64 (F, rows, columns)."""
+def _seek(chances: Tensor, around: Candidates, side: int) -> tuple[Tensor, Tensor]:
+    """For each window which candidate the best piece is of, and the number of its move: int64 (F, rows, columns).
+
+    Large windows are compared at one pixel in four, in every second row and column; what a piece has right is counted
+    whole once it is found.
+    """
+    step = 2 if side >= _SPARSE else 1
     height, width = chances.shape[1:3]
+    looked = chances[:, ::step, ::step].contiguous()
+    window = side // step
     best = torch.full((), -2.0, device=chances.device)
     chosen = moved = torch.zeros((), dtype=torch.long, device=chances.device)
     for number, (y, x) in enumerate(_list_moves()):
-        # Colours last: a pixel's chances lie side by side, and all candidates look them up there.
-        asked = rearrange(around[:, :, y : y + height, x : x + width], "f n h w -> f h w n")
-        found = rearrange(torch.gather(chances, -1, asked), "f h w n -> f n h w")
-        right = nn.functional.avg_pool2d(found, side, side // 2)
-        right, which = right.masked_fill(~mask[:, :, None, None], -1).max(dim=1)
+        asked = around.numbers[:, y : y + height : step, x : x + width : step]
+        found = rearrange(torch.gather(looked, -1, asked), "f h w n -> f n h w")
+        right = nn.functional.avg_pool2d(found, window, window // 2)
+        right, which = right.masked_fill(~around.mask[:, :, None, None], -1).max(dim=1)
         right = right - _NEARER * (abs(y - REACH) + abs(x - REACH))
         better = right > best
         best, chosen = torch.where(better, right, best), torch.where(better, which, chosen)

@@ -61,9 +61,11 @@ def average_readings(
     """Draw clean tokens as the mean of what the palette head says at sigma_max in each reading.
 
     The first reading is beside the two nearest references, the next beside the next two. A reading weighs less the
-    farther its references are; where they run out, further steps change nothing. After the last one, pieces of the
-    character's own frames are held against the mean (`pieces`). What a bank lends for the very pose
-    stands beside their mean, with the weight that its trust is: however many steps there are, it counts the same.
+    farther its references are; where they run out, further steps change nothing. Readings after the first one look at
+    the tokens in which content shows anything; of the others, which are hardly ever more than empty, the first one has
+    the say. After the last reading, pieces of the character's own frames are held against the mean (`pieces`). What a
+    bank lends for the very pose stands beside their mean, with the weight that its trust is: however many steps there
+    are, it counts the same.
 
     Args:
         denoiser: with a palette head and references.
@@ -82,19 +84,22 @@ def average_readings(
     c = precondition(preset, noise.new_full((len(noise),), preset.sigma_max))
     split = (rearrange(part, "(b t) ... -> b t ...", b=clips) for part in (c.scale * noise * preset.sigma_max, c.noise))
     parts = [*split, condition]
-    drawn = torch.full_like(parts[0], EMPTY)
+    drawn, count = torch.full_like(parts[0], EMPTY), noise.shape[1]
     for number, window in enumerate(windows):
         tokens, level, motion = window.see(*parts)
-        chances = total = torch.zeros((), device=noise.device)
         lent = denoiser.take_lent(motion, memory, window.first)
+        places = denoiser.list_shown(memory, len(motion) // clips)
         for reading in range(steps):
             passed = reading * preset.nearest
             weights = denoiser.weigh_reading(motion, memory, passed)
-            if reading == 0 or bool(weights.any()):
-                said = denoiser(tokens, level, motion, memory, passed=passed)
+            if reading == 0:
+                first = mean = torch.softmax(denoiser(tokens, level, motion, memory).float(), dim=-1)
+                chances, total, some = _take(mean, places, count), weights, _take(tokens, places, count)
+            elif bool(weights.any()):
+                said = denoiser(some, level, motion, memory, places, passed=passed)
                 chances = chances + weights[:, None, None] * torch.softmax(said.float(), dim=-1)
                 total = total + weights
-            mean = chances / total[:, None, None]
+                mean = _put(first, places, count, chances / total[:, None, None])
             if reading + 1 == steps and preset.pieces:
                 mean = _consult(denoiser, preset, memory, motion, mean)
             if lent is not None:
@@ -106,6 +111,26 @@ def average_readings(
             if callback is not None and done % len(windows) == 0:
                 callback(done // len(windows), steps, rearrange(drawn.clone(), "b t ... -> (b t) ..."))
     return rearrange(drawn, "b t ... -> (b t) ...")
+
+
+def _take(tokens: Tensor, places: Tensor | None, count: int) -> Tensor:
+    """Those of `count` tokens that are at `places` (F, L): (F, L * n, ...) of (F, count * n, ...)."""
+    if places is None:
+        return tokens
+    split = rearrange(tokens, "f (l n) c -> f l n c", l=count)
+    taken = split[torch.arange(len(split), device=split.device)[:, None], places]
+    return rearrange(taken, "f l n c -> f (l n) c")
+
+
+def _put(tokens: Tensor, places: Tensor | None, count: int, new: Tensor) -> Tensor:
+    """`tokens` with `new` ones at `places`, the other way round."""
+    if places is None:
+        return new
+    split = rearrange(tokens, "f (l n) c -> f l n c", l=count).clone()
+    split[torch.arange(len(split), device=split.device)[:, None], places] = rearrange(
+        new, "f (l n) c -> f l n c", l=places.shape[1]
+    )
+    return rearrange(split, "f l n c -> f (l n) c")
 
 
 def _consult(denoiser: Denoiser, preset: Preset, memory: Memory, motion: Tensor, mean: Tensor) -> Tensor:

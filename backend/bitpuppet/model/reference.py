@@ -151,15 +151,21 @@ class References(NamedTuple):
         """
         if self.numbers is None:
             raise ValueError("pointing at pixels needs a palette")
-        frames = nn.functional.pad(self.numbers[self._clips(nearest), nearest.frames], (SHIFT, SHIFT, SHIFT, SHIFT))
-        sought = find_shifted(frames.shape[2], frames.shape[3], patch).to(frames.device)
+        margins = nn.functional.pad(self.numbers[self._clips(nearest), nearest.frames], (SHIFT, SHIFT, SHIFT, SHIFT))
+        sought = find_shifted(margins.shape[2], margins.shape[3], patch).to(margins.device)
+        # One table for all frames side by side, looked up in the order in which it is needed, and long before it grows
+        # by SHIFTS: to copy views, or another type, takes longer than to look up.
+        pixels = rearrange(margins, "f r h w -> f (r h w)").long()
+        frames, area = margins.shape[1], margins.shape[2] * margins.shape[3]
+        table = (
+            rearrange(sought, "l n s -> l n 1 s")
+            + rearrange(torch.arange(frames, device=sought.device), "r -> r 1") * area
+        )
         if places is None:
-            # Looked up by number: to copy views of views takes ten times as long.
-            found = frames.flatten(2)[:, :, sought.flatten()]
+            found = pixels[:, table.flatten()]
         else:
-            wanted = rearrange(sought[places], "f l n s -> f 1 (l n s)").expand(-1, frames.shape[1], -1)
-            found = torch.gather(frames.flatten(2), 2, wanted)
-        return rearrange(found, "f r (n s) -> f n (r s)", s=SHIFTS).long()
+            found = torch.gather(pixels, 1, rearrange(table[places], "f l n r s -> f (l n r s)"))
+        return rearrange(found, "f (n s) -> f n s", s=frames * SHIFTS)
 
     def take_tokens(self, nearest: Nearest) -> Tensor:
         """Clean tokens of the frames that were taken, (F, frames, tokens, D)."""

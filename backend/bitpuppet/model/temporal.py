@@ -32,10 +32,10 @@ class TemporalBlock(nn.Module):
         """Tokens (F, L, width) of `clips` clips of F / clips frames each, in time order, to the same."""
         normal = nn.functional.layer_norm(tokens, tokens.shape[-1:])
         query, key, value = rearrange(
-            self.qkv(normal), "(b t) l (three h e) -> three b l h t e", b=clips, three=3, h=self.heads
+            self.qkv(normal), "(b t) l (three h e) -> three (b l) h t e", b=clips, three=3, h=self.heads
         )
         attended = attend(query, key, value, self._bias(query.shape[-2]).to(query.dtype))
-        out: Tensor = tokens + self.out(rearrange(attended, "b l h t e -> (b t) l (h e)"))
+        out: Tensor = tokens + self.out(rearrange(attended, "(b l) h t e -> (b t) l (h e)", b=clips))
         return out
 
     def _bias(self, frames: int) -> Tensor:
