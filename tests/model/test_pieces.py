@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bitpuppet.model import pieces
-from bitpuppet.model.pieces import DOUBT, FINE, FRAMES, REACH, Candidates, consult_pieces, find_pieces
+from bitpuppet.model.pieces import DOUBT, FINE, FRAMES, NEIGHBOURS, REACH, Candidates, consult_pieces, find_pieces
 
 COLOURS = 6
 
@@ -81,13 +81,29 @@ def test_sure_pixels_are_not_outvoted() -> None:
     assert told.sum(dim=-1).max() <= 1 + FINE + 1e-5
 
 
-def test_frames_do_not_depend_on_one_another_nor_on_candidates_past_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_depend_on_their_neighbours_alone_and_not_on_candidates_past_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     content = draw_frames(FRAMES + 2)
-    said = waver(draw_frames(20, seed=3), 0.3)
-    shown = offer(content, 20)
-    together = consult_pieces(said, shown)
+    said = waver(torch.cat([content[2:10], content[4:16]]), 0.4)
+    together = consult_pieces(said, offer(content, 20), clips=2)
+    first, last = 15 - NEIGHBOURS, 16 + NEIGHBOURS
+    alone = consult_pieces(said[first:last], offer(content[:FRAMES], last - first))
+    assert torch.equal(together[15], alone[NEIGHBOURS])
     monkeypatch.setattr(pieces, "_AT_ONCE", 1)
-    assert torch.equal(together[17:18], consult_pieces(said[17:18], offer(content[:FRAMES])))
+    assert torch.equal(together, consult_pieces(said, offer(content, 20), clips=2))
+
+
+def test_what_two_frames_expect_alike_does_not_flicker() -> None:
+    """One frame has a piece that fits, the frame after it nearly has one; another clip has no say."""
+    target, other = draw_frames(1, seed=2), draw_frames(1, seed=4)
+    sure, unsure = waver(target, 0.2), waver(target, 0.55, seed=7)
+    shown = Candidates(torch.stack([target, other]), torch.ones(2, 1, dtype=torch.bool))
+    said = torch.cat([sure, unsure])
+    apart, together = (consult_pieces(said, shown, clips=clips).argmax(dim=-1) for clips in (2, 1))
+    assert torch.equal(apart[1], unsure.argmax(dim=-1)[0])
+    wrong = [(drawn[1] != target[0])[8:-8, 8:-8].float().mean() for drawn in (apart, together)]
+    assert wrong[0] > 0.5 and wrong[1] < 0.1 * wrong[0]
 
 
 def test_candidates_that_do_not_count_are_as_if_they_were_not_there() -> None:

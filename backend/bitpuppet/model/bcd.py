@@ -14,6 +14,7 @@ from bitpuppet.model.denoiser import Denoiser
 from bitpuppet.model.diffusion import StepCallback, sample
 from bitpuppet.model.encoder import Encoder
 from bitpuppet.model.frame_encoder import FrameEncoder
+from bitpuppet.model.pieces import NEIGHBOURS
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import GroupQuantizer, Quantized
 from bitpuppet.model.readings import average_readings, cut_windows
@@ -148,8 +149,8 @@ class BitrateControlledDiffusion(nn.Module):
     ) -> Tensor:
         """Rebuild frames.
 
-        Time is looked at in windows that overlap by all that temporal attention can see, so the memory that is needed
-        does not grow with the clip, and the frames are the same as without windows.
+        Time is looked at in windows that overlap by all that temporal attention and pieces can see, so the memory that
+        is needed does not grow with the clip, and the frames are the same as without windows.
 
         Args:
             content: of B clips.
@@ -168,6 +169,7 @@ class BitrateControlledDiffusion(nn.Module):
         if self.preset.relative and content.references is not None:
             condition = content.references.take_over(condition)
         overlap = self.preset.temporal_reach * len(self.denoiser.temporal_blocks)
+        overlap += NEIGHBOURS if self.preset.pieces else 0
         windows = cut_windows(condition.shape[1], at_once, overlap)
         if self.preset.sampler == "readings":
             readings = average_readings(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)

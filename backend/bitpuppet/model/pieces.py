@@ -5,7 +5,8 @@ two shades, pixels of one fold or of one outline choose differently, and what co
 In a piece of one of its frames pixels belong together. So for each window of the canvas the piece is sought that has
 most pixels right by expectation, which is the sum of the chances of its colours, and each pixel gets votes for the
 colours of the pieces that cover it. Windows get smaller from pass to pass: the first decides which pose a frame is
-like, the next move its parts. Where nothing fits there are no votes, and the head stays alone.
+like, the next move its parts. Where nothing fits there are no votes, and the head stays alone. What the frame before
+and the frame after vote for counts as well, for colours that the head expects in both.
 
 As in image quilting (Efros and Freeman 2001, https://doi.org/10.1145/383259.383296) and in motion compensation, but by
 chances instead of differences of colours. It takes nothing but content and what the head has said, so no bits.
@@ -32,14 +33,22 @@ COARSE = 3.0
 """Weight of a vote in the passes before the last one, in the logarithm of a chance."""
 FINE = 0.5
 """Weight of a vote in the last pass, as a chance. Surer pixels are not outvoted."""
+AGREEMENT = 2.0
+"""Weight of the votes of the frame before and the frame after, for colours of which both frames' chances are 1, where
+a pixel has none of its own; less the more of these it has.
+
+Pieces of neighbouring frames come from different frames of the character, and what should stay would flicker.
+"""
+NEIGHBOURS = len(PASSES)
+"""Frames to each side that a frame depends on: in each pass its neighbours vote."""
 _NEARER = 1e-3
 """By so much of a window's pixels less a piece counts for each pixel that it lies beside the window."""
 _EMPTY = 0.03
 """Windows in which a smaller share of the pixels shows anything are left alone."""
 _SPARSE = 16
 """Windows of this side and larger ones are compared at one pixel in four."""
-_AT_ONCE = 1 << 22
-"""Chances that are looked at together, 16 MiB of float32: 20 frames of 64x64 pixels with 50 colours."""
+_AT_ONCE = 1 << 23
+"""Chances that are looked at together, 32 MiB of float32: 40 frames of 64x64 pixels with 50 colours."""
 
 
 class Candidates(NamedTuple):
@@ -61,32 +70,46 @@ class Pieces(NamedTuple):
     0 where hardly anything does."""
 
 
-def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1) -> Tensor:
-    """Chances with the votes of pieces. What one frame gets does not depend on the others.
+def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1, clips: int = 1) -> Tensor:
+    """Chances with the votes of pieces, and with those of the frames before and after where they agree.
 
     Args:
         chances: of each palette entry, the first of which is transparent, (F, H, W, P); they add up to 1.
         candidates: more than FRAMES are not looked at.
         scale: pixels to one of a canvas of 64, along each side; windows are so many times larger.
+        clips: F / clips frames each, side by side and in time order. A frame sees NEIGHBOURS to each side.
 
     Returns:
         (F, H, W, P): chances and votes together; they add up to more than 1 where there are votes.
     """
-    told = []
-    count = max(1, _AT_ONCE // chances[0].numel())
-    parts = (part[:, :FRAMES].split(count) for part in candidates)
-    for said, numbers, mask in zip(chances.split(count), *parts, strict=True):
-        fused, frames = said, _lay_out(Candidates(numbers, mask))
-        sides = [scale * side for side in PASSES if scale * side <= min(said.shape[1:3])]
-        for number, side in enumerate(sides):
-            votes = _count_votes(_find_pieces(fused, frames, side), said)
-            if number + 1 < len(sides):
-                fused = said * torch.exp(COARSE * votes)
-                fused = fused / fused.sum(dim=-1, keepdim=True)
-            else:
-                fused = said + FINE * votes
-        told.append(fused)
+    frames, told = len(chances) // clips, []
+    at_once = max(1, _AT_ONCE // chances[0].numel())
+    for clip in range(clips):
+        for start in range(0, frames, at_once):
+            stop = min(frames, start + at_once)
+            first, last = max(0, start - NEIGHBOURS), min(frames, stop + NEIGHBOURS)
+            seen = slice(clip * frames + first, clip * frames + last)
+            offered = Candidates(candidates.numbers[seen, :FRAMES], candidates.mask[seen, :FRAMES])
+            told.append(_consult(chances[seen], _lay_out(offered), scale)[start - first : stop - first])
     return torch.cat(told)
+
+
+def _consult(said: Tensor, around: Candidates, scale: int) -> Tensor:
+    """`consult_pieces` for the frames of one clip that are looked at together."""
+    fused, both = said, AGREEMENT * (said[1:] * said[:-1]).sqrt()
+    sides = [scale * side for side in PASSES if scale * side <= min(said.shape[1:3])]
+    for number, side in enumerate(sides):
+        own = _count_votes(_find_pieces(fused, around, side), said)
+        missing = (1 - own.sum(dim=-1, keepdim=True)).clamp(min=0)
+        votes = own.clone()
+        votes[1:] += missing[1:] * both * own[:-1]
+        votes[:-1] += missing[:-1] * both * own[1:]
+        if number + 1 < len(sides):
+            fused = said * torch.exp(COARSE * votes)
+            fused = fused / fused.sum(dim=-1, keepdim=True)
+        else:
+            fused = said + FINE * votes
+    return fused
 
 
 def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:

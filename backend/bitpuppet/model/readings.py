@@ -140,4 +140,8 @@ def _consult(denoiser: Denoiser, preset: Preset, memory: Memory, motion: Tensor,
         return mean
     form = {"h": preset.canvas // preset.patch, "p": preset.patch, "q": preset.patch}
     picture = rearrange(mean, "f (h w p q) c -> f (h p) (w q) c", **form)
-    return rearrange(consult_pieces(picture, candidates, preset.stem_scale), "f (h p) (w q) c -> f (h w p q) c", **form)
+    return rearrange(
+        consult_pieces(picture, candidates, preset.stem_scale, len(memory.bias)),
+        "f (h p) (w q) c -> f (h w p q) c",
+        **form,
+    )
