@@ -51,6 +51,9 @@ class _Doubtful:
         *,
         passed: int = 0,
     ) -> Tensor:
+        return self.say(tokens, places)
+
+    def say(self, tokens: Tensor, places: Tensor | None) -> Tensor:
         return torch.tensor([0.6, 0.4]).log().expand(*tokens.shape[:2], 2)
 
     def weigh_reading(self, motion: Tensor, memory: Memory, passed: int) -> Tensor:
@@ -87,18 +90,9 @@ def test_what_is_lent_counts_the_same_in_any_number_of_steps(steps: int, trust: 
 class _Partial(_Doubtful):
     """Sees the tokens at places 1 and 3 alone after its first reading, and is sure of colour 1 there."""
 
-    def __call__(
-        self,
-        tokens: Tensor,
-        level: Tensor,
-        motion: Tensor,
-        memory: Memory,
-        places: Tensor | None = None,
-        *,
-        passed: int = 0,
-    ) -> Tensor:
+    def say(self, tokens: Tensor, places: Tensor | None) -> Tensor:
         if places is None:
-            return super().__call__(tokens, level, motion, memory)
+            return super().say(tokens, places)
         assert tokens.shape[:2] == places.shape and tokens[0, :, 0].tolist() == [1, 3]
         return torch.tensor([0.01, 0.99]).log().expand(*places.shape, 2)
 

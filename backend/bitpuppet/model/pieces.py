@@ -60,6 +60,15 @@ class Candidates(NamedTuple):
     """Which of them count, bool (F, N)."""
 
 
+class _Surrounded(NamedTuple):
+    """Candidates as they are looked up: side by side for each pixel, with transparent margins of REACH."""
+
+    numbers: Tensor
+    """int64 (F, H + 2 REACH, W + 2 REACH, N)."""
+    mask: Tensor
+    """As of `Candidates`."""
+
+
 class Pieces(NamedTuple):
     """The best piece for each window of F frames, windows row by row."""
 
@@ -90,11 +99,11 @@ def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1, clip
             first, last = max(0, start - NEIGHBOURS), min(frames, stop + NEIGHBOURS)
             seen = slice(clip * frames + first, clip * frames + last)
             offered = Candidates(candidates.numbers[seen, :FRAMES], candidates.mask[seen, :FRAMES])
-            told.append(_consult(chances[seen], _lay_out(offered), scale)[start - first : stop - first])
+            told.append(_consult(chances[seen], _surround(offered), scale)[start - first : stop - first])
     return torch.cat(told)
 
 
-def _consult(said: Tensor, around: Candidates, scale: int) -> Tensor:
+def _consult(said: Tensor, around: _Surrounded, scale: int) -> Tensor:
     """`consult_pieces` for the frames of one clip that are looked at together."""
     fused, both = said, AGREEMENT * (said[1:] * said[:-1]).sqrt()
     sides = [scale * side for side in PASSES if scale * side <= min(said.shape[1:3])]
@@ -120,19 +129,15 @@ def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
         candidates: for F frames.
         side: of a window, even, at most H and W.
     """
-    return _find_pieces(chances, _lay_out(candidates), side)
+    return _find_pieces(chances, _surround(candidates), side)
 
 
-def _lay_out(candidates: Candidates) -> Candidates:
-    """Candidates side by side for each pixel, as they are looked up, int64 (F, H', W', N).
-
-    They have transparent margins, in which a piece may lie beside the window.
-    """
+def _surround(candidates: Candidates) -> _Surrounded:
     around = nn.functional.pad(candidates.numbers, (REACH, REACH, REACH, REACH))
-    return Candidates(rearrange(around, "f n h w -> f h w n").contiguous().long(), candidates.mask)
+    return _Surrounded(rearrange(around, "f n h w -> f h w n").contiguous().long(), candidates.mask)
 
 
-def _find_pieces(chances: Tensor, around: Candidates, side: int) -> Pieces:
+def _find_pieces(chances: Tensor, around: _Surrounded, side: int) -> Pieces:
     device = chances.device
     chosen, moved = _seek(chances, around, side)
     inside = torch.arange(side, device=device)
@@ -152,7 +157,7 @@ def _find_pieces(chances: Tensor, around: Candidates, side: int) -> Pieces:
     return Pieces(numbers, got / most.clamp(min=1e-6) * seen)
 
 
-def _seek(chances: Tensor, around: Candidates, side: int) -> tuple[Tensor, Tensor]:
+def _seek(chances: Tensor, around: _Surrounded, side: int) -> tuple[Tensor, Tensor]:
     """For each window which candidate the best piece is of, and the number of its move: int64 (F, rows, columns).
 
     Large windows are compared at one pixel in four, in every second row and column; what a piece has right is counted
