@@ -35,6 +35,13 @@ def test_windows_count_each_frame_once_and_see_its_neighbours(
     assert torch.equal(torch.cat(kept, dim=1), numbers)
 
 
+class _Nothing:
+    """Stands for the memory of a denoiser that needs none."""
+
+    def multiply(self, times: int) -> _Nothing:
+        return self
+
+
 class _Doubtful:
     """Stands for a denoiser that gives colour 0 a chance of 0.6 and colour 1 the rest, in every reading alike."""
 
@@ -49,7 +56,7 @@ class _Doubtful:
         memory: Memory,
         places: Tensor | None = None,
         *,
-        passed: int = 0,
+        passed: int | Tensor = 0,
     ) -> Tensor:
         return self.say(tokens, places)
 
@@ -78,7 +85,7 @@ def test_what_is_lent_counts_the_same_in_any_number_of_steps(steps: int, trust: 
     drawn = average_readings(
         cast(Denoiser, _Doubtful(trust)),
         PRESETS["sprite64"],
-        cast(Memory, None),
+        cast(Memory, _Nothing()),
         torch.zeros(1, 3, 8),
         torch.zeros(3, 5, 1),
         cut_windows(3, 2, 1),
@@ -103,7 +110,7 @@ class _Partial(_Doubtful):
 def test_later_readings_change_what_content_shows_and_nothing_else() -> None:
     def draw(steps: int) -> list[float]:
         noise = torch.arange(5.0).view(1, 5, 1) / PRESETS["sprite64"].sigma_max
-        denoiser, memory = cast(Denoiser, _Partial(0.0)), cast(Memory, None)
+        denoiser, memory = cast(Denoiser, _Partial(0.0)), cast(Memory, _Nothing())
         scale = precondition(PRESETS["sprite64"], torch.tensor([PRESETS["sprite64"].sigma_max])).scale
         windows = cut_windows(1, 1, 0)
         preset = PRESETS["sprite64"]

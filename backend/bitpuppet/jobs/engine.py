@@ -23,6 +23,7 @@ from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.codec import Beat, Codec
 from bitpuppet.model.content import Content
 from bitpuppet.model.device import autocast, frames_at_once, pick_device, pick_dtype, store_products
+from bitpuppet.model.encoder import DRAWING
 from bitpuppet.model.packing import PackedTokens, TokenCoder
 from bitpuppet.model.preset import Preset, find_preset
 from bitpuppet.model.quantizer import entropy_bits
@@ -74,6 +75,7 @@ class Engine:
         dtype = pick_dtype(chosen)
         for part in (model.encoder, model.denoiser):
             store_products(part, dtype)
+        model.encoder.stack.set_attn_implementation(DRAWING)
         return cls(model, chosen, dtype, bank)
 
     @property
@@ -175,14 +177,14 @@ class Engine:
         shape = len(tokens), self.preset.tokens, self.preset.token_width
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
-        def watch(step: int, steps: int, clean: Tensor) -> None:
-            if callback is not None:
-                shown = clean[:PREVIEWED] if self.preset.codec == "latent" else clean
-                callback(step, steps, self.model.codec.decode(shown).float().cpu().numpy())
+        def tell(watch: StepWatch, step: int, steps: int, clean: Tensor) -> None:
+            shown = clean[:PREVIEWED] if self.preset.codec == "latent" else clean
+            watch(step, steps, self.model.codec.decode(shown).float().cpu().numpy())
 
         motion, at_once = torch.from_numpy(tokens).to(self.device), frames_at_once(self.device)
         with self.autocast():
             beat = self._make_beat(callback, steps, steps)
+            watch = None if callback is None else partial(tell, callback)
             drawn = self.model.decode(
                 memory, motion, steps=steps, noise=noise, callback=watch, at_once=at_once, beat=beat
             )

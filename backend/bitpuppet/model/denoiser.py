@@ -15,7 +15,7 @@ from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.pieces import Candidates
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import Pointer, References
+from bitpuppet.model.reference import ROWS, Pointer, References
 from bitpuppet.model.telling import Telling
 from bitpuppet.model.temporal import TemporalBlock
 from bitpuppet.model.warp import Warp
@@ -46,6 +46,14 @@ class Memory(NamedTuple):
     colour_keys: Tensor | None
     """The palette head's keys, (B, P, pixel_width + 1)."""
     references: References | None
+
+    def multiply(self, times: int) -> Memory:
+        """All clips so many times, one row of them after the other."""
+        blocks = [BlockMemory(*(repeat(part, ROWS, r=times) for part in block)) for block in self.blocks]
+        palette = None if self.palette is None else Palette(*(repeat(part, ROWS, r=times) for part in self.palette))
+        keys = None if self.colour_keys is None else repeat(self.colour_keys, ROWS, r=times)
+        references = None if self.references is None else self.references.multiply(times)
+        return Memory(blocks, repeat(self.bias, ROWS, r=times), palette, keys, references)
 
 
 _HAIR = 1e-3
@@ -177,7 +185,7 @@ class Denoiser(nn.Module):
         places: Tensor | None = None,
         *,
         temporal: bool = True,
-        passed: int = 0,
+        passed: int | Tensor = 0,
     ) -> Tensor:
         """Predict.
 

@@ -26,6 +26,8 @@ REACH = 2
 """Pixels to each side by which a piece may lie beside the window."""
 FRAMES = 16
 """Content frames, of what a mirror shows too, in which pieces of a frame are sought: those with the nearest motion."""
+KEPT = (FRAMES, 8, 4)
+"""How many of them each pass looks at: those that most windows of the pass before chose."""
 DOUBT, TRUST = 0.6, 0.9
 """A piece has no votes where its pixels have this share of the chances of the best colours, and all of them from the
 other share on."""
@@ -77,6 +79,8 @@ class Pieces(NamedTuple):
     fit: Tensor
     """Chances of its colours as a share of those of the best colours, (F, rows, columns), where either shows something;
     0 where hardly anything does."""
+    chosen: Tensor
+    """Which candidate it is of, int64 (F, rows, columns)."""
 
 
 def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1, clips: int = 1) -> Tensor:
@@ -99,26 +103,77 @@ def consult_pieces(chances: Tensor, candidates: Candidates, scale: int = 1, clip
             first, last = max(0, start - NEIGHBOURS), min(frames, stop + NEIGHBOURS)
             seen = slice(clip * frames + first, clip * frames + last)
             offered = Candidates(candidates.numbers[seen, :FRAMES], candidates.mask[seen, :FRAMES])
-            told.append(_consult(chances[seen], _surround(offered), scale)[start - first : stop - first])
+            told.append(_consult(chances[seen], offered, scale)[start - first : stop - first])
     return torch.cat(told)
 
 
-def _consult(said: Tensor, around: _Surrounded, scale: int) -> Tensor:
+def _consult(said: Tensor, offered: Candidates, scale: int) -> Tensor:
     """`consult_pieces` for the frames of one clip that are looked at together."""
-    fused, both = said, AGREEMENT * (said[1:] * said[:-1]).sqrt()
     sides = [scale * side for side in PASSES if scale * side <= min(said.shape[1:3])]
-    for number, side in enumerate(sides):
-        own = _count_votes(_find_pieces(fused, around, side), said)
-        missing = (1 - own.sum(dim=-1, keepdim=True)).clamp(min=0)
-        votes = own.clone()
-        votes[1:] += missing[1:] * both * own[:-1]
-        votes[:-1] += missing[:-1] * both * own[1:]
-        if number + 1 < len(sides):
-            fused = said * torch.exp(COARSE * votes)
-            fused = fused / fused.sum(dim=-1, keepdim=True)
+    around, found, fused = _surround(offered), None, said.clone()
+    shown = _find_shown(said, offered)  # elsewhere votes are for what is sure already
+    own = said[:, shown[0], shown[1]]
+    both = AGREEMENT * (own[1:] * own[:-1]).sqrt()
+    for side, kept in zip(sides, KEPT, strict=False):
+        if found is not None:
+            around = _keep_chosen(around, found, kept)
+        rows, columns = (_widen(stretch, side, size) for stretch, size in zip(shown, said.shape[1:3], strict=True))
+        inside = _Surrounded(around.numbers[:, _surround_stretch(rows), _surround_stretch(columns)], around.mask)
+        found = _find_pieces(fused[:, rows, columns], inside, side)
+        given = _count_votes(found, said[:, rows, columns])
+        given = given[:, _cut(shown[0], rows), _cut(shown[1], columns)]
+        missing = (1 - given.sum(dim=-1, keepdim=True)).clamp(min=0)
+        votes = given.clone()
+        votes[1:] += missing[1:] * both * given[:-1]
+        votes[:-1] += missing[:-1] * both * given[1:]
+        if side != sides[-1]:
+            told = own * torch.exp(COARSE * votes)
+            told = told / told.sum(dim=-1, keepdim=True)
         else:
-            fused = said + FINE * votes
+            told = own + FINE * votes
+        fused[:, shown[0], shown[1]] = told
     return fused
+
+
+def _find_shown(said: Tensor, offered: Candidates) -> tuple[slice, slice]:
+    """The rows and columns in which the head or a candidate, moved by up to REACH, shows anything."""
+    pieces = offered.numbers.amax(dim=(0, 1)).float()
+    near = nn.functional.max_pool2d(pieces[None], 2 * REACH + 1, 1, REACH)[0] > 0
+    seen = near | (said[..., 0] < said[..., 1:].amax(dim=-1)).any(dim=0)
+    found = []
+    for axis in (1, 0):
+        places = seen.any(dim=axis).nonzero()[:, 0].tolist()
+        found.append(slice(places[0], places[-1] + 1) if places else slice(0, 1))
+    return found[0], found[1]
+
+
+def _widen(stretch: slice, side: int, size: int) -> slice:
+    """What all windows cover that show anything, in whole windows of the canvas; at least one of them."""
+    half = side // 2
+    start = max(0, (stretch.start // half - 1) * half)
+    stop = min(size, (-(-stretch.stop // half) + 1) * half)
+    return slice(min(start, size // half * half - side), max(stop, start + side))
+
+
+def _cut(stretch: slice, part: slice) -> slice:
+    """A stretch of the canvas, counted from where a part of it begins."""
+    return slice(stretch.start - part.start, stretch.stop - part.start)
+
+
+def _surround_stretch(stretch: slice) -> slice:
+    """A stretch of the canvas in frames with margins."""
+    return slice(stretch.start, stretch.stop + 2 * REACH)
+
+
+def _keep_chosen(around: _Surrounded, found: Pieces, kept: int) -> _Surrounded:
+    """At most `kept` candidates: those that most pieces are of, nearer ones where as many are."""
+    count = around.mask.shape[1]
+    windows = nn.functional.one_hot(rearrange(found.chosen, "f r c -> f (r c)"), count)
+    fitting = rearrange(found.fit, "f r c -> f (r c) 1") > 0
+    chosen = reduce(windows * fitting, "f w n -> f n", "sum")
+    best = torch.sort(chosen, dim=1, descending=True, stable=True).indices[:, :kept].sort(dim=1).values
+    numbers = torch.take_along_dim(around.numbers, rearrange(best, "f k -> f 1 1 k"), dim=-1)
+    return _Surrounded(numbers, around.mask.gather(1, best))
 
 
 def find_pieces(chances: Tensor, candidates: Candidates, side: int) -> Pieces:
@@ -154,7 +209,7 @@ def _find_pieces(chances: Tensor, around: _Surrounded, side: int) -> Pieces:
     got = reduce(chances[frame, rows, columns, numbers] * visible * counted, "f r c p q -> f r c", "sum")
     most = reduce(surest[:, rows, columns] * visible, "f r c p q -> f r c", "sum")
     seen = reduce(visible.float(), "f r c p q -> f r c", "mean") > _EMPTY
-    return Pieces(numbers, got / most.clamp(min=1e-6) * seen)
+    return Pieces(numbers, got / most.clamp(min=1e-6) * seen, chosen)
 
 
 def _seek(chances: Tensor, around: _Surrounded, side: int) -> tuple[Tensor, Tensor]:
@@ -167,17 +222,16 @@ def _seek(chances: Tensor, around: _Surrounded, side: int) -> tuple[Tensor, Tens
     height, width = chances.shape[1:3]
     looked = chances[:, ::step, ::step].contiguous()
     window = side // step
-    best = torch.full((), -2.0, device=chances.device)
-    chosen = moved = torch.zeros((), dtype=torch.long, device=chances.device)
-    for number, (y, x) in enumerate(_list_moves()):
+    told = []
+    for y, x in _list_moves():
         asked = around.numbers[:, y : y + height : step, x : x + width : step]
         found = rearrange(torch.gather(looked, -1, asked), "f h w n -> f n h w")
-        right = nn.functional.avg_pool2d(found, window, window // 2)
-        right, which = right.masked_fill(~around.mask[:, :, None, None], -1).max(dim=1)
-        right = right - _NEARER * (abs(y - REACH) + abs(x - REACH))
-        better = right > best
-        best, chosen = torch.where(better, right, best), torch.where(better, which, chosen)
-        moved = torch.where(better, number, moved)
+        aside = abs(y - REACH) + abs(x - REACH)
+        told.append(nn.functional.avg_pool2d(found, window, window // 2) - _NEARER * aside)
+    # Together: of many small tensors, each operation takes as long as of a large one.
+    right = torch.stack(told, dim=1).masked_fill(~around.mask[:, None, :, None, None], -1)
+    best = rearrange(right, "f m n r c -> f (m n) r c").max(dim=1).indices
+    moved, chosen = best // around.mask.shape[1], best % around.mask.shape[1]
     return chosen, moved
 
 
