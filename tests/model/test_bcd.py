@@ -11,6 +11,7 @@ import torch
 
 from bitpuppet.data.puppets import Motion, draw_clip, make_puppet
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.model import readings
 from bitpuppet.model.bcd import BitrateControlledDiffusion, order_frames, pick_tokens
 from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.content import Content, Palette
@@ -80,6 +81,22 @@ def test_steps_average_what_is_seen_beside_more_references(
         wanted = model.codec.decode(model.denoiser.read_out(chances.log(), memory))
         assert torch.equal(wanted, shown)
     assert not torch.equal(clean[0], clean[1])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("steps", [4, 9])
+def test_readings_together_are_those_one_after_the_other(
+    model: BitrateControlledDiffusion, frames: torch.Tensor, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = join(encode(model, frames[:4]), encode(model, frames[:4].flip(0)))
+    tokens = model.encode_motion(torch.cat([frames[2:5], frames[3:6]]))
+    noise = torch.randn(6, TINY.tokens, TINY.token_width)
+    drawn = []
+    for together in (1, 18, 64):
+        monkeypatch.setattr(readings, "TOGETHER", together)
+        drawn.append(model.decode(content, tokens, steps=steps, noise=noise))
+    for other in drawn[1:]:
+        assert ((other - drawn[0]).abs() > 0.5).float().mean() < 0.001
 
 
 @torch.inference_mode()

@@ -44,6 +44,28 @@ def test_a_frame_that_content_shows_is_drawn_as_it_is() -> None:
     assert torch.equal(settled[8:-8, 8:-8], content[3, 8:-8, 8:-8])
 
 
+@pytest.mark.parametrize("right", [0, FRAMES - 1])
+def test_later_passes_look_at_what_earlier_ones_chose(right: int) -> None:
+    content = draw_frames(FRAMES)
+    settled = consult_pieces(waver(content[right][None], 0.2), offer(content)).argmax(dim=-1)[0]
+    assert torch.equal(settled[8:-8, 8:-8], content[right, 8:-8, 8:-8])
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (13, 22), (40, 41)])
+def test_a_small_figure_anywhere_is_drawn_as_on_a_canvas_of_its_own(top: int, left: int) -> None:
+    """Work is done where something shows; windows stand where they would stand otherwise."""
+    figure = draw_frames(3, 23)
+    content = torch.zeros(3, 64, 64, dtype=torch.long)
+    content[:, top : top + 23, left : left + 23] = figure
+    said = waver(content[1:2], 0.3)
+    assert not torch.equal(said.argmax(dim=-1)[0], content[1])
+    told = consult_pieces(said, offer(content))
+    assert torch.equal(told.argmax(dim=-1)[0], content[1])
+    outside = torch.ones(64, 64, dtype=torch.bool)
+    outside[max(0, top - 3) : top + 26, max(0, left - 3) : left + 26] = False
+    assert torch.equal(told[0][outside], said[0][outside])
+
+
 @pytest.mark.parametrize("moved", [-REACH, 0, REACH])
 def test_pieces_are_found_beside_their_place(moved: int) -> None:
     content = draw_frames(2)

@@ -80,6 +80,20 @@ def test_a_second_reading_passes_the_nearest_over() -> None:
     assert second.weights[0, 0] > second.weights[0, 1] and second.sameness[0] < first.sameness[0]
 
 
+def test_each_row_of_clips_may_pass_over_its_own_number() -> None:
+    references = make_references()
+    wanted = references.motion[:, 0] + 0.5 * references.motion[:, 2] + 0.3 * references.motion[:, 1]
+    alone = [
+        references.find_nearest(wanted, torch.tensor(5.0), make_metric(), NEAREST, passed=passed) for passed in (1, 2)
+    ]
+    passed = torch.tensor([1, 1, 2, 2])
+    both = references.multiply(2).find_nearest(wanted.repeat(2, 1), torch.tensor(5.0), make_metric(), NEAREST, passed)
+    assert torch.equal(both.frames[:2], alone[0].frames) and torch.equal(both.frames[2:, :1], alone[1].frames)
+    torch.testing.assert_close(both.weights[:2], alone[0].weights)
+    assert both.weights[2:].tolist() == [[1, 0], [1, 0]]  # there is one frame left
+    assert torch.equal(both.sameness, torch.cat([one.sameness for one in alone]))
+
+
 def test_tokens_are_mixed_by_weight_at_their_places() -> None:
     references = make_references()
     nearest = weigh([[2, 0], [0, 2]], [[0.75, 0.25], [1.0, 0.0]])

@@ -54,6 +54,27 @@ def test_all_weights_learn_to_read_motion() -> None:
     assert all(weight.grad is not None and weight.grad.any() for weight in encoder.stem.parameters())
 
 
+def test_posture_begins_as_nothing_and_learns_what_no_sum_of_cells_says() -> None:
+    """Whether two cells are alike is no sum over cells."""
+    torch.manual_seed(0)
+    plain, stem = Stem(8, 1, 64, 16), Stem(8, 1, 64, 16, hidden=32)
+    stem.load_state_dict(plain.state_dict(), strict=False)
+    picked = pick_all(draw_frames(3), 16)
+    assert torch.equal(plain(*picked), stem(*picked))
+    assert stem.posture is not None
+    here, there = torch.randint(0, 2, (2, 256))
+    cells = torch.zeros(256, stem.channels, 16)
+    cells[:, 0, 0], cells[:, 0, 9] = here.float(), there.float()
+    cells, alike = cells.flatten(1), (here == there).float()[:, None]
+    optimizer = torch.optim.Adam(stem.posture.parameters(), lr=0.02)
+    for _ in range(150):
+        loss = (stem.posture(cells) - alike).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.02
+
+
 def test_without_a_stem_t5_reads_motion() -> None:
     torch.manual_seed(0)
     encoder = Encoder(replace(TINY, stem_width=0))

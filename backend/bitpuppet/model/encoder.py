@@ -67,7 +67,8 @@ class Encoder(nn.Module):
         self.stem: Stem | None = None
         if preset.stem_width:
             side, inputs = preset.canvas // preset.cell, preset.token_width // preset.patch**2
-            self.stem = Stem(preset.stem_width, preset.motion_width, side, preset.patch, inputs, preset.stem_scale)
+            outputs, scale = preset.motion_width, preset.stem_scale
+            self.stem = Stem(preset.stem_width, outputs, side, preset.patch, inputs, scale, preset.stem_hidden)
         else:
             self.motion_query = nn.Parameter(torch.randn(1, width))
             self.to_motion = nn.Linear(width, preset.motion_width)

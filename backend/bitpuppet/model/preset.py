@@ -15,6 +15,7 @@ MAY_BE_ZERO = (
     "encoder_heads",
     "encoder_width",
     "fps",
+    "stem_hidden",
     "stem_width",
     "telling_width",
     "temporal_width",
@@ -24,7 +25,7 @@ MAY_BE_ZERO = (
 
 @dataclass(frozen=True)
 class Preset:
-    """Sizes of one model. The defaults are those of `sprite64`."""
+    """Sizes of one model. The defaults are those of `sprite64`, but for what its older weights do not have."""
 
     name: str = "sprite64"
     """The word after `--preset`, and what a weights file says it holds."""
@@ -55,6 +56,8 @@ class Preset:
     """Channels of the first of the convolutions that read motion; 0 for T5 (paper)."""
     stem_scale: int = 1
     """Pixels along each side that these convolutions see as one."""
+    stem_hidden: int = 0
+    """Hidden width of what sees the cells of a frame together (`stem.Posture`); 0 for none, as in older weights."""
     encoder_blocks: int = 4
     """Blocks of the T5 encoder (paper: 12)."""
     denoiser_blocks: int = 6
@@ -217,7 +220,7 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "sprite64": Preset(),
+    "sprite64": Preset(stem_hidden=96),
     "paper": Preset(
         name="paper",
         canvas=256,

@@ -143,7 +143,7 @@ class References(NamedTuple):
             taken = passed.repeat_interleave(len(motion) // len(passed))[:, None] + torch.arange(count).to(passed)
             beyond = taken >= values.shape[1]
             frames, apart = (part.gather(1, taken.masked_fill(beyond, 0)) for part in (indices, values))
-            apart = apart.masked_fill(beyond, -HIDDEN)
+            apart = apart.masked_fill(beyond, -2 * HIDDEN)
         weights = torch.softmax(-closeness * apart, dim=1)
         return Nearest(frames, weights, torch.exp(-closeness.detach() * apart[:, 0].clamp(min=0)))
 

@@ -10,6 +10,8 @@ from bitpuppet.model.codec import EMPTY
 
 POOL = 4
 """Cells along each side from which motion is read."""
+_NARROW = 8
+"""Values by which `Posture` knows a cell."""
 
 
 class Stem(nn.Module):
@@ -21,7 +23,9 @@ class Stem(nn.Module):
     Better", Xiao et al. 2021, https://arxiv.org/abs/2106.14881).
     """
 
-    def __init__(self, width: int, outputs: int, canvas: int, patch: int, inputs: int = 4, scale: int = 1) -> None:
+    def __init__(
+        self, width: int, outputs: int, canvas: int, patch: int, inputs: int = 4, scale: int = 1, hidden: int = 0
+    ) -> None:
         """Make a stem.
 
         Args:
@@ -31,6 +35,7 @@ class Stem(nn.Module):
             patch: side of a patch, in the same, a power of two.
             inputs: values of a pixel or latent cell.
             scale: pixels along each side that are seen as one, a power of two; `canvas` and `patch` count real ones.
+            hidden: width of what sees cells together, see `Posture`; 0 for none.
         """
         super().__init__()
         self.patch, self.cells, self.scale = patch, canvas // patch, scale
@@ -43,6 +48,7 @@ class Stem(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.channels = channels
         self.to_motion = nn.Linear(channels * POOL**2, outputs)
+        self.posture = Posture(channels, hidden, outputs) if hidden else None
 
     def forward(self, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
         """See the frames of which these are the patches that show something.
@@ -55,8 +61,9 @@ class Stem(nn.Module):
         Returns:
             Motion, (F, outputs).
         """
-        motion: Tensor = self.to_motion(self.pool(self.see(self.join(tokens, places, mask))))
-        return motion
+        cells = self.pool(self.see(self.join(tokens, places, mask)))
+        motion: Tensor = self.to_motion(cells)
+        return motion if self.posture is None else motion + self.posture(cells)
 
     def see(self, frames: Tensor) -> Tensor:
         """Frames (F, inputs, H, W) in the codec's units to cells (F, channels, h, w), h = H / (patch * scale)."""
@@ -76,6 +83,27 @@ class Stem(nn.Module):
         shown = torch.where(mask[..., None], tokens, EMPTY)
         canvas = canvas.scatter(1, repeat(places, "f l -> f l d", d=tokens.shape[-1]), shown)
         return rearrange(canvas, "f (h w) (p q c) -> f c (h p) (w q)", h=self.cells, p=self.patch, q=self.patch)
+
+
+class Posture(nn.Module):
+    """Sees cells together: an arm that is up and a leg that is back are another pose than either alone.
+
+    What it adds to a linear map of the cells begins as nothing, so a stem that learnt without it goes on from there.
+    """
+
+    def __init__(self, channels: int, hidden: int, outputs: int) -> None:
+        super().__init__()
+        self.narrow = nn.Linear(channels, _NARROW)
+        self.join = nn.Linear(POOL**2 * _NARROW, hidden)
+        self.out = nn.Linear(hidden, outputs)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """What is added to a frame's motion, (F, outputs), for cells (F, channels * POOL ** 2)."""
+        narrow = self.narrow(rearrange(cells, "f (c n) -> f n c", n=POOL**2))
+        added: Tensor = self.out(nn.functional.gelu(self.join(rearrange(narrow, "f n c -> f (n c)"))))
+        return added
 
 
 def _settle(channels: int) -> list[nn.Module]:
