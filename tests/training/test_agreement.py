@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from bitpuppet.data.duets import Duets
 from bitpuppet.data.mixture import PairBatch, make_mixture
+from bitpuppet.data.poses import name_cells
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.training.agreement import MotionAgreement, score_agreement
+from bitpuppet.training.agreement import MotionAgreement, score_agreement, score_both, score_sameness, score_scenes
 from bitpuppet.training.batch import TensorBatch
 from bitpuppet.training.loop import Trainer
 from bitpuppet.training.recipe import Recipe
@@ -76,6 +78,32 @@ def measure(model: BitrateControlledDiffusion, batch: TensorBatch) -> float:
         agreement = float(MotionAgreement(model, RECIPE)(batch, 1.0).at_max)
     model.quantizer.usage.copy_(usage)
     return agreement
+
+
+def test_a_duet_is_scored_from_both_sides() -> None:
+    """Motion of the second that lies between two frames of the first is found from one side alone."""
+    batch = TensorBatch.from_arrays(Duets(make_mixture(None, TINY.canvas)).draw(1, 1, 0, 2), torch.device("cpu"))
+    batch.motion[:, 1, 0, 0], batch.target[:, 1, 0, 0] = 255, 255  # no two frames are the same
+    motion = torch.tensor([[0.0, 0], [9, 0], [0, 0], [4.5, 0]])
+    driver_asks = score_scenes(motion, batch)
+    assert float(score_both(motion, batch)) > float(driver_asks) + 0.1
+    settled = torch.tensor([[0.0, 0], [20, 0], [0, 0], [20, 0]])
+    assert float(score_both(settled, batch)) < 0.01
+
+
+def test_same_codewords_are_asked_for_where_characters_are_drawn_over_the_same_poses() -> None:
+    drawn = Duets(make_mixture(None, TINY.canvas)).draw(1, 1, 0, 2)
+    batch = TensorBatch.from_arrays(drawn, torch.device("cpu"))
+    assert batch.names is not None
+    lpc = torch.from_numpy(name_cells((0, 1)))[None]
+    sure = torch.tensor([[0.98, 0.02], [0.02, 0.98], [0.98, 0.02], [0.98, 0.02]])[:, None]
+    assert score_sameness(sure, batch) == 0
+    assert score_sameness(sure, batch._replace(names=None)) == 0
+    apart = score_sameness(sure, batch._replace(names=lpc))
+    assert apart == pytest.approx(-(math.log(0.98) * 0.98 + math.log(0.02) * 0.02) / 2 + 1.918, abs=0.01)
+    same = sure.clone()
+    same[3] = same[1]
+    assert score_sameness(same, batch._replace(names=lpc)) < 0.1
 
 
 def test_motion_without_a_part_of_its_own_cannot_learn_alone(tmp_path: Path) -> None:

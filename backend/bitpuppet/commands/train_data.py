@@ -89,13 +89,16 @@ def open_work(sizes: Preset, options: DataOptions, watch: Watch) -> Work:
 
 
 def _open_mixture(sizes: Preset, options: DataOptions) -> Work:
+    from bitpuppet.data.duets import Duets
     from bitpuppet.data.folder import require_data
     from bitpuppet.data.mixture import make_mixture
-    from bitpuppet.training.recipe import Recipe
+    from bitpuppet.training.recipe import Recipe, make_tokens_recipe
 
     folder = None if options.puppets_only else options.data or require_data(f"training {sizes.name}")
     source = make_mixture(folder, sizes.canvas, seed=options.seed, puppets_only=options.puppets_only)
     made_of = "puppets" if options.puppets_only else "LPC, Sprites training, puppets"
+    if options.learn == "motion":
+        return Work(Duets(source), make_tokens_recipe(), made_of)
     return Work(source, Recipe(temporal=options.temporal), made_of)
 
 

@@ -148,22 +148,24 @@ class PuppetSource:
 
     def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
         """See `Source`. The other puppet has the same body plan; where none is found, it is the puppet itself."""
-        puppet = self._draw_puppet(rng, step)
-        others = (self._draw_puppet(rng, step) for _ in range(self.TRIES))
+        puppet = self.pick_puppet(rng, step)
+        others = (self.pick_puppet(rng, step) for _ in range(self.TRIES))
         driver = next((o for o in others if o.plan == puppet.plan and o.seed != puppet.seed), puppet)
         motions = rng.permutation(len(puppet.motions))[:clips]
-        drawn = [self._clip(puppet.seed, int(motion)) for motion in motions]
+        drawn = [self.clip(puppet.seed, int(motion)) for motion in motions]
         names = [name_puppet(puppet.motions[int(motion)]) for motion in motions]
-        return Scene(drawn, self._clip(driver.seed, int(motions[0])), names=names)
+        return Scene(drawn, self.clip(driver.seed, int(motions[0])), names=names)
 
-    def _draw_puppet(self, rng: np.random.Generator, step: int) -> Puppet:
+    def pick_puppet(self, rng: np.random.Generator, step: int) -> Puppet:
+        """One of the puppets of a step."""
         while True:
             seed = step // self.STEPS_PER_PUPPET + int(rng.integers(self.WINDOW))
             puppet = make_puppet(seed)
             if is_held_out(seed) == self.held_out and puppet.size <= self.canvas:
                 return puppet
 
-    def _clip(self, seed: int, motion: int) -> Frames:
+    def clip(self, seed: int, motion: int) -> Frames:
+        """The clip of a puppet's motion by its number, (8, canvas, canvas, 4)."""
         key = seed, motion
         if key not in self._clips:
             puppet = make_puppet(seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +61,18 @@ def name_rendered(action: int, direction: str, frames: int) -> Names:
     if facing is None or first + _PUPPET_FRAMES > MOMENTS:
         return leave_unnamed(frames)
     return _name(facing, first + np.arange(frames) * _PUPPET_FRAMES // frames)
+
+
+def is_drawn_over(names: Any) -> Any:
+    """Whose poses are the very same for everybody, since characters are layers over one body, as LPC's are.
+
+    Args:
+        names: an array or a tensor (..., 2).
+
+    Returns:
+        The same kind, of booleans, (...).
+    """
+    return names[..., 1] >= _PUPPET_MOMENTS
 
 
 def leave_unnamed(frames: int) -> Names:

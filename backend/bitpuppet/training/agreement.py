@@ -6,6 +6,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from bitpuppet.data.poses import is_drawn_over
 from bitpuppet.model.bcd import BitrateControlledDiffusion, pick_tokens
 from bitpuppet.model.content import HIDDEN
 from bitpuppet.model.frame_encoder import FrameEncoder
@@ -20,14 +21,16 @@ UNQUANTIZED = 0.5
 """Weight of the agreement before the quantizer, beside that of the codewords."""
 NAMED = 0.5
 """Weight of the poses' names, beside it, too."""
+SAME = 0.05
+"""Weight of the same codewords for two characters who are drawn over the same poses, beside it, too."""
 
 
 class MotionAgreement(nn.Module):
     """The encoder's motion and the quantizer alone, without a denoiser.
 
-    A frame of the driver has to find its pose among the target's own frames by codewords alone, within the rate, and
-    codewords have to name the pose where the data know its name. A step is ten times cheaper than one of cross-driving,
-    and what tokens have to tell is asked for directly; cross-driving with these tokens follows.
+    A frame of each of two characters has to find its pose among the other's frames by codewords alone, within the
+    rate, and codewords have to name the pose where the data know its name. A step is ten times cheaper than one of
+    cross-driving, and what tokens have to tell is asked for directly; cross-driving with these tokens follows.
     """
 
     def __init__(self, model: BitrateControlledDiffusion, recipe: Recipe) -> None:
@@ -48,9 +51,10 @@ class MotionAgreement(nn.Module):
         quantized = model.quantizer(read, sharpness, sample=True)
         model.quantizer.observe(quantized.indices)
         before, after = read.flatten(1), quantized.motion
-        codewords, unquantized = score_scenes(after, batch), score_scenes(before, batch)
+        codewords, unquantized = score_both(after, batch), score_both(before, batch)
         total = codewords + UNQUANTIZED * unquantized + control * model.quantizer.rate_loss(quantized.bits)
         total = total + NAMED * self.naming(before, after, batch)
+        total = total + SAME * score_sameness(model.quantizer.assign(read, sharpness), batch)
         return Losses(
             total=total,
             diffusion=codewords.detach(),
@@ -58,6 +62,43 @@ class MotionAgreement(nn.Module):
             soft_bits=quantized.bits.detach(),
             hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
         )
+
+
+def score_both(motion: Tensor, batch: TensorBatch) -> Tensor:
+    """Agreement from the driver to the character and back, see `score_scenes`; the mean of both."""
+    scenes = rearrange(motion, "(b t) w -> b t w", b=len(batch.motion))
+    driving = scenes[:, : batch.motion.shape[1]]
+    back = score_agreement(scenes[:, driving.shape[1] : 2 * driving.shape[1]], driving, batch.motion)
+    return (score_scenes(motion, batch) + back) / 2
+
+
+def score_sameness(assignments: Tensor, batch: TensorBatch) -> Tensor:
+    """How far two characters in one pose are from the same codewords, where they are drawn over the same poses.
+
+    Agreement is content with the nearest codewords; what still differs then is who it is, and that is what a probe
+    finds. Bodies of puppets differ, and so do poses of theirs that have one name.
+
+    Args:
+        assignments: soft ones of each scene's driving, target and content frames, (B * (2 T + N), groups, codewords).
+        batch: with the names of its frames.
+
+    Returns:
+        Cross entropy of each side with the other, in nats for a group; 0 where nobody is drawn so.
+    """
+    if batch.names is None:
+        return assignments.new_zeros(())
+    frames = batch.motion.shape[1]
+    scenes = rearrange(assignments, "(b t) g k -> b t g k", b=len(batch.motion))
+    one, other = scenes[:, :frames], scenes[:, frames : 2 * frames]
+    apart = _cross(one, other) + _cross(other, one)
+    counted = is_drawn_over(batch.names[:, :frames])
+    mean: Tensor = (apart * counted).sum() / (2 * counted.sum().clamp(min=1))
+    return mean
+
+
+def _cross(truth: Tensor, guess: Tensor) -> Tensor:
+    """Cross entropy, the mean of all groups, (B, T)."""
+    return -(truth.detach() * guess.clamp(min=1e-6).log()).sum(dim=-1).mean(dim=-1)
 
 
 def score_scenes(motion: Tensor, batch: TensorBatch) -> Tensor:

@@ -142,6 +142,11 @@ def make_paper_recipe(preset: Preset, clips: int, devices: int = 1, *, temporal:
     )
 
 
+def make_tokens_recipe() -> Recipe:
+    """How the motion tokens of `sprite64` are learnt alone, from duets."""
+    return Recipe(steps=3200, pairs=8, target_frames=32, learns="motion", warmup=50, cooldown=0.7, ema=0.998)
+
+
 def make_rendered_recipe(*, temporal: bool = False) -> Recipe:
     """How `render64` is trained: as sprites are, with more content frames to fetch pixels from."""
     return Recipe(content_frames=8, temporal=temporal)

@@ -1,0 +1,128 @@
+"""Duets: two characters perform the same clips, which is what motion tokens are learnt from.
+
+Scenes of cross-driving have a driver for one clip and a handful of other frames to tell it from. In a duet each of some
+thirty frames has its counterpart and thirty frames that are not, whole animations and all directions among them, so
+what tells a walk from a run, or a front from a back, is asked for in every step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitpuppet.data.augmentation import draw_colour_map, recolour
+from bitpuppet.data.benchmark import MOTIONS
+from bitpuppet.data.clips import pack_batch
+from bitpuppet.data.lpc import row_cells
+from bitpuppet.data.mixture import BenchmarkSource, LpcSource, Mixture, PairBatch, PuppetSource, Source
+from bitpuppet.data.poses import name_benchmark, name_cells, name_puppet
+from bitpuppet.data.puppets.poses import ANIMATIONS, DIRECTIONS
+
+Frames = NDArray[np.uint8]
+_RECOLOURED = 0.4
+"""Chance for each of the two; nobody's colours say which pose it is."""
+
+
+class Duet(NamedTuple):
+    """Clips of two characters in the same poses, frame by frame."""
+
+    one: Frames
+    """(T, canvas, canvas, 4)."""
+    other: Frames
+    """Of the same shape."""
+    names: NDArray[np.int64]
+    """(T, 2), see `poses`."""
+
+
+class Duets:
+    """Batches of duets from the sources of a mixture, by their shares: a `BatchSource`."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        self._mixture = mixture
+
+    def draw(
+        self, step: int, pairs: int, content_frames: int, target_frames: int, *, in_order: bool = False
+    ) -> PairBatch:
+        """The batch of one step: motion and target (pairs, target_frames, ...) are the two, and content is none.
+
+        The draw depends on seed and step alone; the other numbers are those of scenes and say nothing here.
+        """
+        rng = np.random.default_rng([self._mixture.seed, step])
+        shares = self._mixture.shares
+        weights = np.array([share.weight for share in shares])
+        chosen = rng.choice(len(shares), size=pairs, p=weights / weights.sum())
+        duets = [draw_duet(shares[int(number)].source, rng, step, target_frames) for number in chosen]
+        motion = np.stack([_recolour(duet.one, rng) for duet in duets])
+        target = np.stack([_recolour(duet.other, rng) for duet in duets])
+        batch = pack_batch(target[:, :0], target, motion=motion)
+        return replace(batch, names=np.stack([duet.names for duet in duets]))
+
+
+@singledispatch
+def draw_duet(source: Source, rng: np.random.Generator, step: int, frames: int) -> Duet:
+    """A duet of `frames` frames.
+
+    Raises:
+        TypeError: nothing is known of how this source makes two characters do the same.
+    """
+    raise TypeError(f"{type(source).__name__} has no duets")
+
+
+@draw_duet.register
+def _draw_puppets(source: PuppetSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
+    """Two puppets of one plan: any animations, one of them from all sides, or several from one side."""
+    one = source.pick_puppet(rng, step)
+    others = (source.pick_puppet(rng, step) for _ in range(source.TRIES))
+    other = next((puppet for puppet in others if puppet.plan == one.plan and puppet.seed != one.seed), one)
+    sides, kind = len(DIRECTIONS), rng.random()
+    if kind < 0.4:
+        order = rng.permutation(len(one.motions))
+    elif kind < 0.7:
+        order = rng.integers(len(ANIMATIONS)) * sides + rng.permutation(sides)
+    else:
+        order = rng.permutation(len(ANIMATIONS)) * sides + rng.integers(sides)
+    numbers = [int(number) for number in order]
+    clips = [(source.clip(one.seed, n), source.clip(other.seed, n), name_puppet(one.motions[n])) for n in numbers[:4]]
+    return _cut(clips, rng, frames)
+
+
+@draw_duet.register
+def _draw_dressed(source: LpcSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
+    """Two characters of the wardrobe, in rows that both of them have."""
+    wardrobe = source.wardrobe
+    while True:
+        one, other = wardrobe.dress(rng, held_out=source.held_out), wardrobe.dress(rng)
+        rows = rng.permutation(np.intersect1d(one.rows, other.rows))
+        if sum(len(row_cells(int(row))) for row in rows) >= frames:
+            break
+    clips = [
+        (wardrobe.clip(one, int(row)), wardrobe.clip(other, int(row)), name_cells(row_cells(int(row)))) for row in rows
+    ]
+    return _cut(clips, rng, frames)
+
+
+@draw_duet.register
+def _draw_benchmark(source: BenchmarkSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
+    """Two training characters of the benchmark."""
+    one, other = (source.characters[int(i)] for i in rng.choice(len(source.characters), size=2, replace=False))
+    numbers = [int(number) for number in rng.permutation(len(MOTIONS))]
+    clips = [
+        (source.benchmark.clip(one, number), source.benchmark.clip(other, number), name_benchmark(number))
+        for number in numbers[: -(-frames // 8)]
+    ]
+    return _cut(clips, rng, frames)
+
+
+def _cut(clips: list[tuple[Frames, Frames, NDArray[np.int64]]], rng: np.random.Generator, frames: int) -> Duet:
+    """The first `frames` frames, or that many drawn from fewer."""
+    one, other, names = (np.concatenate(parts) for parts in zip(*clips, strict=True))
+    taken = np.arange(frames) if len(one) >= frames else rng.integers(len(one), size=frames)
+    return Duet(one[taken], other[taken], names[taken])
+
+
+def _recolour(frames: Frames, rng: np.random.Generator) -> Frames:
+    return recolour(frames, *draw_colour_map(rng)) if rng.random() < _RECOLOURED else frames
