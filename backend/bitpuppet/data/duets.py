@@ -52,10 +52,7 @@ class Duets:
         The draw depends on seed and step alone; the other numbers are those of scenes and say nothing here.
         """
         rng = np.random.default_rng([self._mixture.seed, step])
-        shares = self._mixture.shares
-        weights = np.array([share.weight for share in shares])
-        chosen = rng.choice(len(shares), size=pairs, p=weights / weights.sum())
-        duets = [draw_duet(shares[int(number)].source, rng, step, target_frames) for number in chosen]
+        duets = [draw_duet(share.source, rng, step, target_frames) for share in self._mixture.choose(rng, pairs)]
         motion = np.stack([_recolour(duet.one, rng) for duet in duets])
         target = np.stack([_recolour(duet.other, rng) for duet in duets])
         batch = pack_batch(target[:, :0], target, motion=motion)
@@ -75,9 +72,7 @@ def draw_duet(source: Source, rng: np.random.Generator, step: int, frames: int) 
 @draw_duet.register
 def _draw_puppets(source: PuppetSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
     """Two puppets of one plan: any animations, one of them from all sides, or several from one side."""
-    one = source.pick_puppet(rng, step)
-    others = (source.pick_puppet(rng, step) for _ in range(source.TRIES))
-    other = next((puppet for puppet in others if puppet.plan == one.plan and puppet.seed != one.seed), one)
+    one, other = source.pick_two(rng, step)
     sides, kind = len(DIRECTIONS), rng.random()
     if kind < 0.4:
         order = rng.permutation(len(one.motions))
@@ -96,12 +91,13 @@ def _draw_dressed(source: LpcSource, rng: np.random.Generator, step: int, frames
     wardrobe = source.wardrobe
     while True:
         one, other = wardrobe.dress(rng, held_out=source.held_out), wardrobe.dress(rng)
-        rows = rng.permutation(np.intersect1d(one.rows, other.rows))
-        if sum(len(row_cells(int(row))) for row in rows) >= frames:
+        rows = [int(row) for row in rng.permutation(np.intersect1d(one.rows, other.rows))]
+        if sum(len(row_cells(row)) for row in rows) >= frames:
             break
-    clips = [
-        (wardrobe.clip(one, int(row)), wardrobe.clip(other, int(row)), name_cells(row_cells(int(row)))) for row in rows
-    ]
+    clips: list[tuple[Frames, Frames, NDArray[np.int64]]] = []
+    while sum(len(names) for _, _, names in clips) < frames:
+        row = rows[len(clips)]
+        clips.append((wardrobe.clip(one, row), wardrobe.clip(other, row), name_cells(row_cells(row))))
     return _cut(clips, rng, frames)
 
 

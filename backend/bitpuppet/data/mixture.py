@@ -147,17 +147,20 @@ class PuppetSource:
         self._clips: OrderedDict[tuple[int, int], Frames] = OrderedDict()
 
     def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
-        """See `Source`. The other puppet has the same body plan; where none is found, it is the puppet itself."""
-        puppet = self.pick_puppet(rng, step)
-        others = (self.pick_puppet(rng, step) for _ in range(self.TRIES))
-        driver = next((o for o in others if o.plan == puppet.plan and o.seed != puppet.seed), puppet)
+        """See `Source`; the driver is the second of `pick_two`."""
+        puppet, driver = self.pick_two(rng, step)
         motions = rng.permutation(len(puppet.motions))[:clips]
         drawn = [self.clip(puppet.seed, int(motion)) for motion in motions]
         names = [name_puppet(puppet.motions[int(motion)]) for motion in motions]
         return Scene(drawn, self.clip(driver.seed, int(motions[0])), names=names)
 
-    def pick_puppet(self, rng: np.random.Generator, step: int) -> Puppet:
-        """One of the puppets of a step."""
+    def pick_two(self, rng: np.random.Generator, step: int) -> tuple[Puppet, Puppet]:
+        """Two puppets of a step with one body plan; where there is no other one, the same twice."""
+        puppet = self._pick_puppet(rng, step)
+        others = (self._pick_puppet(rng, step) for _ in range(self.TRIES))
+        return puppet, next((o for o in others if o.plan == puppet.plan and o.seed != puppet.seed), puppet)
+
+    def _pick_puppet(self, rng: np.random.Generator, step: int) -> Puppet:
         while True:
             seed = step // self.STEPS_PER_PUPPET + int(rng.integers(self.WINDOW))
             puppet = make_puppet(seed)
@@ -231,12 +234,16 @@ class Mixture:
         without replacement, or `in_order` a stretch of frames that follow one another, repeating a short animation.
         """
         rng = np.random.default_rng([self.seed, step])
-        weights = np.array([share.weight for share in self.shares])
-        chosen = rng.choice(len(self.shares), size=pairs, p=weights / weights.sum())
-        drawn = (self.shares[int(index)] for index in chosen)
+        drawn = self.choose(rng, pairs)
         return _stack(
             [self._draw_pair(share, rng, step, content_frames, target_frames, in_order=in_order) for share in drawn]
         )
+
+    def choose(self, rng: np.random.Generator, pairs: int) -> list[Share]:
+        """Whose source each pair comes from, by weight."""
+        weights = np.array([share.weight for share in self.shares])
+        chosen = rng.choice(len(self.shares), size=pairs, p=weights / weights.sum())
+        return [self.shares[int(index)] for index in chosen]
 
     def _draw_pair(
         self,

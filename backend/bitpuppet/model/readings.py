@@ -18,9 +18,10 @@ from bitpuppet.model.denoiser import Denoiser, Memory
 from bitpuppet.model.diffusion import StepCallback, precondition
 from bitpuppet.model.pieces import FRAMES, consult_pieces
 from bitpuppet.model.preset import Preset
+from bitpuppet.model.reference import ROWS
 
 TOGETHER = 64
-"""Frames that are drawn at once: readings of few frames are taken together, in two thirds of the time on a CPU."""
+"""Most frames of readings that are taken together; three readings of few frames take two thirds of the time then."""
 
 
 class Window(NamedTuple):
@@ -135,8 +136,8 @@ def _take_looks(
         times, said = len(counted), dict[int, Tensor]()
         if counted:
             passed = torch.tensor(counted, device=motion.device).repeat_interleave(clips) * preset.nearest
-            asked = (repeat(part, "f ... -> (r f) ...", r=times) for part in (some, level, motion))
-            where = None if places is None else repeat(places, "f l -> (r f) l", r=times)
+            asked = (repeat(part, ROWS, r=times) for part in (some, level, motion))
+            where = None if places is None else repeat(places, ROWS, r=times)
             logits = denoiser(*asked, memory.multiply(times), where, passed=passed)
             said = dict(zip(counted, torch.softmax(logits.float(), dim=-1).chunk(times), strict=True))
         for reading in group:
