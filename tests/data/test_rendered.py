@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitpuppet.data.duets import draw_duet
 from bitpuppet.data.mixture import Mixture, Share
 from bitpuppet.data.poses import UNNAMED
 from bitpuppet.data.rendered import RenderedSource, open_rendered
@@ -64,6 +65,16 @@ def test_another_character_drives_in_the_same_poses(folder: Path) -> None:
         assert int(scene.driver[..., 0].max()) not in colours | {190}  # nor the one that is held out
     batch = Mixture([Share(source, 1.0, 0.0)]).draw(0, 2, 3, 4)
     assert batch.target.shape == (2, 4, 64, 64, 4)
+
+
+def test_two_characters_of_a_duet_do_the_same_in_all_frames(folder: Path) -> None:
+    source = RenderedSource(folder, 64)
+    for seed in range(8):
+        duet = draw_duet(source, np.random.default_rng(seed), 0, 16)
+        assert duet.one.shape == duet.other.shape == (16, 64, 64, 4)
+        assert np.array_equal(duet.one[..., 3], duet.other[..., 3])
+        assert len(np.unique(duet.one[..., 3], axis=0)) == len(np.unique(duet.names, axis=0)) > 4
+        assert len({side[..., 0].max() for side in (duet.one, duet.other)}) == 2
 
 
 def test_poses_are_named_after_the_sheets(folder: Path) -> None:

@@ -103,8 +103,9 @@ def _open_mixture(sizes: Preset, options: DataOptions) -> Work:
 
 
 def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
+    from bitpuppet.data.duets import Duets
     from bitpuppet.data.rendered import make_rendered_mixture
-    from bitpuppet.training.recipe import make_rendered_recipe
+    from bitpuppet.training.recipe import make_rendered_recipe, make_tokens_recipe
 
     if options.data is None:
         raise BitpuppetError(
@@ -112,6 +113,8 @@ def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
             "their folder with --data"
         )
     source = make_rendered_mixture(options.data, sizes.canvas, seed=options.seed)
+    if options.learn == "motion":
+        return Work(Duets(source), make_tokens_recipe(), "rendered characters")
     return Work(source, make_rendered_recipe(temporal=options.temporal), "rendered characters")
 
 

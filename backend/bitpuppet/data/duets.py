@@ -21,6 +21,7 @@ from bitpuppet.data.lpc import row_cells
 from bitpuppet.data.mixture import BenchmarkSource, LpcSource, Mixture, PairBatch, PuppetSource, Source
 from bitpuppet.data.poses import name_benchmark, name_cells, name_puppet
 from bitpuppet.data.puppets.poses import ANIMATIONS, DIRECTIONS
+from bitpuppet.data.rendered import RenderedSource
 
 Frames = NDArray[np.uint8]
 _RECOLOURED = 0.4
@@ -71,18 +72,20 @@ def draw_duet(source: Source, rng: np.random.Generator, step: int, frames: int) 
 
 @draw_duet.register
 def _draw_puppets(source: PuppetSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
-    """Two puppets of one plan: any animations, one of them from all sides, or several from one side."""
+    """Two puppets of one plan."""
     one, other = source.pick_two(rng, step)
-    sides, kind = len(DIRECTIONS), rng.random()
-    if kind < 0.4:
-        order = rng.permutation(len(one.motions))
-    elif kind < 0.7:
-        order = rng.integers(len(ANIMATIONS)) * sides + rng.permutation(sides)
-    else:
-        order = rng.permutation(len(ANIMATIONS)) * sides + rng.integers(sides)
-    numbers = [int(number) for number in order]
-    clips = [(source.clip(one.seed, n), source.clip(other.seed, n), name_puppet(one.motions[n])) for n in numbers[:4]]
+    numbers = _order_motions(rng, len(ANIMATIONS), len(DIRECTIONS))
+    clips = [(source.clip(one.seed, n), source.clip(other.seed, n), name_puppet(one.motions[n])) for n in numbers]
     return _cut(clips, rng, frames)
+
+
+@draw_duet.register
+def _draw_rendered(source: RenderedSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
+    """Two rendered characters, who all do the same."""
+    one, other = source.pick_two(rng)
+    numbers = _order_motions(rng, len(source.folder.actions), len(source.folder.directions))
+    clips = [(source.clip(one, n), source.clip(other, n)) for n in numbers]
+    return _cut([(*pair, source.name(n, len(pair[0]))) for n, pair in zip(numbers, clips, strict=True)], rng, frames)
 
 
 @draw_duet.register
@@ -111,6 +114,18 @@ def _draw_benchmark(source: BenchmarkSource, rng: np.random.Generator, step: int
         for number in numbers[: -(-frames // 8)]
     ]
     return _cut(clips, rng, frames)
+
+
+def _order_motions(rng: np.random.Generator, animations: int, sides: int) -> list[int]:
+    """Four motions, counted animation by animation: any, one animation from all sides, or several from one side."""
+    kind = rng.random()
+    if kind < 0.4:
+        order = rng.permutation(animations * sides)
+    elif kind < 0.7:
+        order = rng.integers(animations) * sides + rng.permutation(sides)
+    else:
+        order = rng.permutation(animations) * sides + rng.integers(sides)
+    return [int(number) for number in order[:4]]
 
 
 def _cut(clips: list[tuple[Frames, Frames, NDArray[np.int64]]], rng: np.random.Generator, frames: int) -> Duet:

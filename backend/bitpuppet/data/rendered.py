@@ -119,19 +119,26 @@ class RenderedSource:
 
     def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
         """See `Source`."""
-        character, driver = (self.characters[int(i)] for i in rng.choice(len(self.characters), size=2, replace=False))
+        character, driver = self.pick_two(rng)
         motions = rng.permutation(len(self.folder.motions))[:clips]
-        shown = [self._clip(character, int(motion)) for motion in motions]
-        names = [self._name(int(motion), len(clip)) for motion, clip in zip(motions, shown, strict=True)]
-        return Scene(shown, self._clip(driver, int(motions[0])), names=names)
+        shown = [self.clip(character, int(motion)) for motion in motions]
+        names = [self.name(int(motion), len(clip)) for motion, clip in zip(motions, shown, strict=True)]
+        return Scene(shown, self.clip(driver, int(motions[0])), names=names)
 
-    def _name(self, motion: int, frames: int) -> Names:
+    def pick_two(self, rng: np.random.Generator) -> tuple[str, str]:
+        """Two different characters."""
+        one, other = rng.choice(len(self.characters), size=2, replace=False)
+        return self.characters[int(one)], self.characters[int(other)]
+
+    def name(self, motion: int, frames: int) -> Names:
+        """What `frames` frames of a motion show, see `poses`; the turn is unnamed."""
         action, direction = self.folder.motions[motion]
         if action == _TURN:
             return leave_unnamed(frames)
         return name_rendered(self.folder.actions.index(action), direction, frames)
 
-    def _clip(self, character: str, motion: int) -> Frames:
+    def clip(self, character: str, motion: int) -> Frames:
+        """A character performing a motion, on the canvas: (T, canvas, canvas, 4)."""
         key = character, motion
         if key not in self._clips:
             self._clips[key], _ = place_clip(self.folder.read(character, motion), self._canvas)

@@ -292,6 +292,7 @@ PRESETS: Mapping[str, Preset] = {
         warp=True,
         sampler="euler",
         steps=1,
+        stem_hidden=96,
     ),
     "tiny": Preset(
         name="tiny",

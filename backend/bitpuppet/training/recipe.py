@@ -143,13 +143,16 @@ def make_paper_recipe(preset: Preset, clips: int, devices: int = 1, *, temporal:
 
 
 def make_tokens_recipe() -> Recipe:
-    """How the motion tokens of `sprite64` are learnt alone, from duets."""
+    """How the motion tokens of `sprite64` and `render64` are learnt alone, from duets."""
     return Recipe(steps=3200, pairs=8, target_frames=32, learns="motion", warmup=50, cooldown=0.7, ema=0.998)
 
 
 def make_rendered_recipe(*, temporal: bool = False) -> Recipe:
-    """How `render64` is trained: as sprites are, with more content frames to fetch pixels from."""
-    return Recipe(content_frames=8, temporal=temporal)
+    """How `render64` is trained: as sprites are, with more content frames to fetch pixels from.
+
+    It draws in one step, from pure noise, so that is nearly all that it learns.
+    """
+    return Recipe(content_frames=8, temporal=temporal, share_at_max=0.95)
 
 
 def make_heads_recipe(
