@@ -112,6 +112,28 @@ def test_places_are_those_where_any_content_frame_or_its_mirror_image_shows_some
     assert model.denoiser.list_shown(model.denoiser.remember(encode(model, frames)), 2) is None
 
 
+@torch.inference_mode()
+def test_what_a_mirror_shows_is_known_by_the_frames_themselves_too(frames: torch.Tensor) -> None:
+    """First by its own reading alone, as without the map; then by what the map says, here by the frame's alone."""
+    preset = replace(TINY, knows_mirrored=True)
+    torch.manual_seed(0)
+    model, older = BitrateControlledDiffusion(preset).eval(), BitrateControlledDiffusion(TINY).eval()
+    assert older.load_state_dict(model.state_dict(), strict=False).unexpected_keys == [
+        "denoiser.mirrored.weight",
+        "denoiser.mirrored.bias",
+    ]
+    references, before = encode(model, frames[:3]).references, encode(older, frames[:3]).references
+    assert references is not None and before is not None
+    own, seen = references.motion.chunk(2, dim=1)
+    assert torch.equal(references.motion, before.motion) and not torch.equal(own, seen)
+    assert model.denoiser.mirrored is not None
+    nothing, same = torch.zeros(preset.motion_width, preset.motion_width), torch.eye(preset.motion_width)
+    model.denoiser.mirrored.weight.copy_(torch.cat([nothing, same], dim=1))
+    mapped = encode(model, frames[:3]).references
+    assert mapped is not None
+    torch.testing.assert_close(mapped.motion, torch.cat([own, own], dim=1))
+
+
 def test_frames_are_the_same_with_and_without_gradients(
     model: BitrateControlledDiffusion, frames: torch.Tensor
 ) -> None:

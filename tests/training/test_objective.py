@@ -43,6 +43,15 @@ def test_picked_tokens_are_the_frames_own() -> None:
         assert len(set(picked.places[frame].tolist())) == 5
 
 
+def test_retrieval_teaches_what_a_mirror_shows() -> None:
+    torch.manual_seed(0)
+    model = BitrateControlledDiffusion(replace(TINY, knows_mirrored=True))
+    CrossDriving(model, Recipe(learns="frames"))(draw_batch(), 1.0).total.backward()
+    assert model.denoiser.mirrored is not None and model.denoiser.mirrored.weight.grad is not None
+    own, seen = model.denoiser.mirrored.weight.grad.chunk(2, dim=1)
+    assert own.any() and seen.any()
+
+
 def test_hidden_content_frames_have_no_say() -> None:
     torch.manual_seed(0)
     objective = CrossDriving(BitrateControlledDiffusion(TINY), Recipe())

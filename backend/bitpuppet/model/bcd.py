@@ -116,12 +116,15 @@ class BitrateControlledDiffusion(nn.Module):
         content = self.encoder.forward_content(tokens, places, mask, palette, detail=detail)
         if not self.preset.reference:
             return content
-        motion: Quantized = self.quantizer(self.encoder.forward_motion(*self._pick_occupied(clean)))
+        read: Quantized = self.quantizer(self.encoder.forward_motion(*self._pick_occupied(clean)))
+        motion = self.quantizer.look_up(read.indices)[None]
         mask = torch.ones(1, len(seen), dtype=torch.bool, device=seen.device)
         numbers = None if palette is None else palette.number_pixels(frames)[None]
         if numbers is not None and len(seen) > len(frames):
             numbers = mirror(numbers)
-        references = References(clean[None], self.quantizer.look_up(motion.indices)[None], mask, numbers)
+        if len(seen) > len(frames):
+            motion = self.denoiser.know_mirrored(motion)
+        references = References(clean[None], motion, mask, numbers)
         return content._replace(references=references)
 
     @torch.inference_mode()

@@ -136,6 +136,11 @@ class Denoiser(nn.Module):
         if preset.reference:
             self.metric = nn.Linear(preset.motion_width, preset.motion_width, bias=False)
             nn.init.eye_(self.metric.weight)
+        self.mirrored: nn.Linear | None = None
+        if preset.reference and preset.mirrored and preset.knows_mirrored:
+            self.mirrored = nn.Linear(2 * preset.motion_width, preset.motion_width)
+            nn.init.eye_(self.mirrored.weight)
+            nn.init.zeros_(self.mirrored.bias)
         self.telling: Telling | None = None
         if preset.reference and preset.telling_width:
             self.telling = Telling(preset)
@@ -245,6 +250,24 @@ class Denoiser(nn.Module):
             mixed = self.warp(hidden, given, nearest, places)
         values: Tensor = self.head(hidden)
         return values if mixed is None or not self.differences else values + mixed
+
+    def know_mirrored(self, motion: Tensor) -> Tensor:
+        """Motion of content frames and of what a mirror shows of them, as references are known by it.
+
+        Motion is learnt from frames that no mirror shows, and a back in a mirror was taken for a front. But who turns
+        the back does so in a mirror, too, which a linear map from both readings can say; it begins as the mirror's own.
+
+        Args:
+            motion: quantized, (B, 2 N, motion_width), the frames' own and then the mirror's, as `mirror` orders them.
+
+        Returns:
+            Of the same shape; the first half is as it was.
+        """
+        if self.mirrored is None:
+            return motion
+        own, seen = motion.chunk(2, dim=1)
+        known = self.mirrored(torch.cat([seen, own], dim=-1))
+        return torch.cat([own, known.to(own.dtype)], dim=1)
 
     def compare(self, motion: Tensor, references: References) -> Tensor:
         """How well each content frame suits quantized motion (F, motion_width): logits (F, N).

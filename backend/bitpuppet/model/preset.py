@@ -94,6 +94,9 @@ class Preset:
     tokens tell more than the pose, of whose face it is, drivers then move a person without looking through."""
     mirrored: bool = True
     """Whether what a mirror shows of the content frames is a reference, too."""
+    knows_mirrored: bool = False
+    """Whether the frames themselves tell, too, what a mirror shows of them (`Denoiser.know_mirrored`); not in older
+    weights."""
     temporal_width: int = 64
     """Width of temporal attention; 0 for none."""
     temporal_every: int = 2
@@ -220,7 +223,7 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "sprite64": Preset(stem_hidden=96),
+    "sprite64": Preset(stem_hidden=96, knows_mirrored=True),
     "paper": Preset(
         name="paper",
         canvas=256,
@@ -293,6 +296,7 @@ PRESETS: Mapping[str, Preset] = {
         sampler="euler",
         steps=1,
         stem_hidden=96,
+        knows_mirrored=True,
     ),
     "tiny": Preset(
         name="tiny",

@@ -183,6 +183,8 @@ class CrossDriving(nn.Module):
             motion = self._quantize(read, sharpness).motion
             read = rearrange(read, "(b n) g w -> b n (g w)", b=clips)[:, : batch.content.shape[1]]
             frames, motion = (rearrange(part, "(b n) ... -> b n ...", b=clips) for part in (seen, motion))
+            if model.preset.mirrored:
+                motion = model.denoiser.know_mirrored(motion)
             references = References(frames, motion, shown, numbers)
         tokens, places, mask = (rearrange(part, "(b n) l ... -> b (n l) ...", b=clips) for part in picked)
         mask = mask & repeat(batch.shown, "b n -> b (n l)", l=picked.mask.shape[1])
