@@ -117,7 +117,7 @@ def _draw_benchmark(source: BenchmarkSource, rng: np.random.Generator, step: int
 
 
 def _order_motions(rng: np.random.Generator, animations: int, sides: int) -> list[int]:
-    """Four motions, counted animation by animation: any, one animation from all sides, or several from one side."""
+    """At most four motions, numbered animation by animation: any, one from all sides, or several from one side."""
     kind = rng.random()
     if kind < 0.4:
         order = rng.permutation(animations * sides)

@@ -120,9 +120,8 @@ class BitrateControlledDiffusion(nn.Module):
         motion = self.quantizer.look_up(read.indices)[None]
         mask = torch.ones(1, len(seen), dtype=torch.bool, device=seen.device)
         numbers = None if palette is None else palette.number_pixels(frames)[None]
-        if numbers is not None and len(seen) > len(frames):
-            numbers = mirror(numbers)
         if len(seen) > len(frames):
+            numbers = None if numbers is None else mirror(numbers)
             motion = self.denoiser.know_mirrored(motion)
         references = References(clean[None], motion, mask, numbers)
         return content._replace(references=references)

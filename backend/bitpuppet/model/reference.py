@@ -48,7 +48,7 @@ class References(NamedTuple):
     tokens: Tensor
     """Clean tokens, (B, N, tokens, D)."""
     motion: Tensor
-    """Quantized motion, (B, N, motion_width)."""
+    """Quantized motion, (B, N, motion_width); of what a mirror shows, what `Denoiser.know_mirrored` makes of it."""
     mask: Tensor
     """Which frames count, bool (B, N)."""
     numbers: Tensor | None
