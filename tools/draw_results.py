@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where this file is imported
-from result_tables import COMPARED, TABLES, Values, fill_table, write_value
+from result_tables import COMPARED, SETS, TABLES, Values, fill_table, is_measured, write_value
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -58,6 +58,11 @@ def draw_sweep(values: Values, path: Path) -> None:
         for figure_key, words in (("exact", "exactly right"), ("within_16", "within 16")):
             shares = [100 * report["product"][figure_key] for report in reports]
             axes.plot(counts, shares, marker="o", label=words)
+        for kind in SETS if key == "content_frames" else ():
+            swept = [report for report in values.get("sweep_held_out", ()) if report["set"] == kind]
+            if swept:
+                shown = [report["settings"][key] for report in swept]
+                axes.plot(shown, [100 * r["product"]["within_16"] for r in swept], marker="o", label=SETS[kind])
         axes.set(xlabel=key.replace("_", " "), ylabel="foreground, %", xscale="log")
         axes.set(xticks=counts, xticklabels=[str(count) for count in counts])
         axes.minorticks_off()
@@ -143,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text, missing = page.read_text(encoding="utf-8"), set()
     for marker, (name, build) in TABLES.items():
         values = read_values(folder, name)
-        if values is None or (marker == "sweep" and "sweep" not in values):
+        if values is None or not is_measured(marker, values):
             missing.add(name)
         else:
             text = fill_table(text, marker, build(values))
@@ -152,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.replace(partial, page)
     for name, (source, draw) in ({} if options.no_plots else PLOTS).items():
         values = read_values(folder, source)
-        if values is not None and (name != "sweep.png" or "sweep" in values):
+        if values is not None and is_measured(name, values):
             (options.docs / "images").mkdir(exist_ok=True)
             draw(values, options.docs / "images" / name)
     for name in sorted(missing):

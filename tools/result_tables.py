@@ -34,6 +34,17 @@ FIGURES = {
     "seconds_per_strip": ("seconds a strip of 8", "{:.2f}"),
 }
 SWEPT = ("joint", "motion", "within_16", "exact", "perfect_frames", "seconds_per_strip")
+SHOWN_OF_SHEETS = ("exact", "within_16", "alpha_iou", "flicker")
+EXTENDED = (
+    # part of the report, key, words, how it is written
+    ("product", "windows_right", "judge: same motion, windows of 8 at whole cycles", "%"),
+    ("product", "windows_right_true", "the same of the true cycle", "%"),
+    ("product", "loops_closed", "loops closed", "%"),
+    ("drawn", "loops_closed", "loops closed without keeping given frames", "%"),
+    ("product", "loop_seam", "mean seam, levels", "{:.1f}"),
+    ("product", "loop_largest_inside", "mean largest step inside, levels", "{:.1f}"),
+    ("product", "copied_frames", "new frames that are given frames again", "%"),
+)
 ABLATED = {
     "target_bits": ("target bits", "{:g}"),
     "motion": ("motion", "%"),
@@ -106,6 +117,32 @@ def tabulate_sweep(values: Values) -> str:
         cells = [write_value(column, key, FIGURES[key][1]) for key in SWEPT]
         rows.append([str(used["steps"]), str(used["content_frames"]), *cells])
     return tabulate(["steps", "content frames", *(FIGURES[key][0] for key in SWEPT)], rows)
+
+
+def tabulate_sheets(values: Values) -> str:
+    """Quality of held-out characters against content frames."""
+    swept = values["sweep_held_out"]
+    kinds = list(dict.fromkeys(report["set"] for report in swept))
+    counts = list(dict.fromkeys(report["settings"]["content_frames"] for report in swept))
+    found = {(report["set"], report["settings"]["content_frames"]): report["product"] for report in swept}
+    rows = []
+    for kind in kinds:
+        for key in SHOWN_OF_SHEETS:
+            words, form = FIGURES[key]
+            cells = [write_value(found[kind, count], key, form) for count in counts]
+            rows.append([f"{SETS.get(kind, kind)}: {words}", *cells])
+    return tabulate(["content frames", *map(str, counts)], rows)
+
+
+def tabulate_extension(values: Values) -> str:
+    """Continuations and loops of all sets."""
+    reports = values["reports"]
+    rows = [
+        [words, *(write_value(report[part], key, form) for report in reports)]
+        for part, key, words, form in EXTENDED
+        if any(key in report[part] for report in reports)
+    ]
+    return tabulate(["", *(SETS.get(r["set"], r["set"]) for r in reports)], rows)
 
 
 def tabulate_ablation(values: Values) -> str:
@@ -232,6 +269,8 @@ TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     "parts": ("sprites.json", tabulate_parts),
     "bounds": ("bounds.json", tabulate_bounds),
     "sweep": ("sprites.json", tabulate_sweep),
+    "sheets": ("sprites.json", tabulate_sheets),
+    "extend": ("extend.json", tabulate_extension),
     "ablation": ("ablation.json", tabulate_ablation),
     "probes": ("probes.json", tabulate_probes),
     "speed": ("speed.json", tabulate_speed),
@@ -241,6 +280,14 @@ TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     "render": ("render.json", tabulate_comparisons),
     "ablation-render": ("ablation-render.json", tabulate_ablation),
 }
+
+_ASKED_FOR: Mapping[str, str] = {"sweep": "sweep", "sheets": "sweep_held_out", "sweep.png": "sweep"}
+"""Tables and plots of what a command measures only when asked to, and where that stands in its file."""
+
+
+def is_measured(name: str, values: Values) -> bool:
+    """Whether a file holds what a table or plot shows."""
+    return _ASKED_FOR.get(name) is None or _ASKED_FOR[name] in values
 
 
 def fill_table(text: str, name: str, table: str) -> str:

@@ -20,7 +20,7 @@ from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation.command import evaluate_all, run_eval_sprites
 from bitpuppet.evaluation.report import tabulate_sweep
 from bitpuppet.evaluation.retargeting import evaluate_held_out, evaluate_sprites
-from bitpuppet.evaluation.swaps import GarmentSwaps, PuppetSwaps, SpriteSwaps, Swap
+from bitpuppet.evaluation.swaps import GarmentSwaps, PuppetSwaps, SpriteSwaps, Swap, SwapSet
 from bitpuppet.model.preset import Preset
 
 Make = Callable[..., Any]
@@ -170,7 +170,9 @@ def test_pictures_need_an_existing_parent(make_engine: Make, tmp_path: Path) -> 
 def test_everything_in_one_run(data_folder: Path, make_engine: Make, make_oracle: Make, tmp_path: Path) -> None:
     benchmark = Benchmark(data_folder / "sprites")
     sets = [SpriteSwaps(benchmark, 2, content_frames=count) for count in (1, 4)]
-    held_out = [PuppetSwaps(1, content_frames=4), GarmentSwaps(data_folder / "lpc", 1, content_frames=4)]
+    held_out: list[SwapSet] = []
+    for count in (1, 4):
+        held_out += [PuppetSwaps(1, content_frames=count), GarmentSwaps(data_folder / "lpc", 1, content_frames=count)]
     engine = make_engine([*sets, *held_out], give_target)
     judge = make_oracle(benchmark, {content.number for content, _, _ in sets[0].pairs})
     found = evaluate_all(
@@ -186,13 +188,16 @@ def test_everything_in_one_run(data_folder: Path, make_engine: Make, make_oracle
     )
     assert [report.name for report in found.reports] == ["sprites", "garments", "puppets"]
     assert [(r.settings["steps"], r.settings["content_frames"]) for r in found.sweep] == [(1, 4), (4, 4), (4, 1)]
-    assert len(engine.calls) == 2 * 3 + 1 + 1, "the setting of the main report is not measured twice"
+    swept = [(r.name, r.settings["content_frames"]) for r in found.sweep_held_out]
+    assert swept == [("garments", 1), ("garments", 4), ("puppets", 1), ("puppets", 4)]
+    assert len(engine.calls) == 2 * 3 + 2 + 2, "the setting of the main report is not measured twice"
     assert len(found.pictures) == 9
     values = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert all(math.isfinite(value) for value in values["reports"][0]["product"].values())
     console = Console(file=io.StringIO(), width=200)
     found.print_tables(console)
-    assert "sweep" in console.file.getvalue()  # type: ignore[attr-defined]
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(f"sweep of {name}" in printed for name in ("sprites", "garments", "puppets"))
 
 
 @pytest.mark.parametrize(

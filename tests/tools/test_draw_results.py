@@ -27,6 +27,15 @@ SPRITES: dict[str, Any] = {
         {"settings": {"steps": s, "content_frames": n}, "product": {"exact": 0.8, "within_16": 0.9}}
         for s, n in ((1, 8), (4, 8), (4, 1))
     ],
+    "sweep_held_out": [
+        {"set": "puppets", "settings": {"content_frames": n}, "product": {"exact": share, "within_16": share}}
+        for n, share in ((8, 0.5), (64, 0.625))
+    ],
+}
+EXTENSION: dict[str, Any] = {
+    "reports": [
+        {"set": "puppets", "product": {"loops_closed": 0.984, "loop_seam": 2.1}, "drawn": {"loops_closed": 0.969}}
+    ]
 }
 ABLATION = {
     "rows": {
@@ -91,6 +100,7 @@ def docs(tmp_path: Path, script: ModuleType) -> Path:
     (tmp_path / "results").mkdir()
     files = {"sprites": SPRITES, "ablation": ABLATION, "probes": PROBES, "speed": {"threads": 2}, "service": SERVICE}
     files |= {"custom": CUSTOM, "heads": HEADS, "render": RENDER, "ablation-render": ABLATION, "bounds": BOUNDS}
+    files["extend"] = EXTENSION
     for name, values in files.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(values))
     return tmp_path
@@ -107,6 +117,9 @@ def test_tables_are_filled(script: ModuleType, docs: Path) -> None:
     assert "| best blocks, at their place | 50.0 % |\n| best blocks, up to 2 pixels away | 70.0 % |" in text
     assert "| bits-2 | 2 | 50.0 % | 2.0 | 2.0 | +3.1 ± 1.2 |" in text
     assert "| motion tokens | skin | 20.0 % | 16.7 % | +3.3 ± 1.0 |" in text
+    assert "| content frames | 8 | 64 |" in text
+    assert "| held-out puppets: foreground exactly right | 50.0 % | 62.5 % |" in text
+    assert "| loops closed | 98.4 % |\n| loops closed without keeping given frames | 96.9 % |" in text
     assert "| 4 | 1 |" in text and "| threads | 2 |" in text
     assert "| overhead | 0.0100 s, 3.2 % | at most 5 % or 15 ms |" in text
     assert "| **cats**, 7 frames, 12 min | trained | 50.0 % | 40.0 % |  |  | 0.900 | 20.0 |" in text

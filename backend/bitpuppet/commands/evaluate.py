@@ -25,7 +25,9 @@ def sprites(
     held_out: Annotated[
         int, typer.Option(help="Pairs of held-out garments, and as many of held-out puppets; 0 for none.")
     ] = 96,
-    sweep: Annotated[bool, typer.Option(help="Also at 1, 2, 4, 8 steps and with 1, 4, 8, 32 content frames.")] = False,
+    sweep: Annotated[
+        bool, typer.Option(help="Also at 1, 2, 4, 8 steps and with 1, 4, 8, 32, 64 content frames.")
+    ] = False,
     pictures: Annotated[Path | None, typer.Option(help="A folder for the best, median and worst pairs.")] = None,
     seed: options.Seed = 0,
     steps: options.Steps = None,

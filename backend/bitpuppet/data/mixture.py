@@ -351,10 +351,10 @@ def make_mixture(
 
     Where it is `enlarged`, all characters are drawn at so many times their size.
     """
-    shares = [Share(PuppetSource(canvas // enlarged), 0.40, 0.3)]
+    shares = [Share(PuppetSource(canvas // enlarged), 0.30, 0.3)]
     if data is not None and not puppets_only:
-        shares.append(Share(BenchmarkSource(data / "sprites"), 0.25, 0.1))
-        shares.append(Share(LpcSource(data / "lpc"), 0.35, 0.3))
+        shares.append(Share(BenchmarkSource(data / "sprites"), 0.30, 0.1))
+        shares.append(Share(LpcSource(data / "lpc"), 0.40, 0.3))
     if enlarged > 1:
         shares = [replace(share, source=EnlargedSource(share.source, enlarged)) for share in shares]
     return Mixture(shares, seed=seed)

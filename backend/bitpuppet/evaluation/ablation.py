@@ -63,6 +63,7 @@ RECIPE = Recipe(
     target_frames=6,
     encoder_tokens=16,
     denoiser_tokens=16,
+    share_at_max=0.8,
     rate_scale=1.0,
     control=(0.35, 0.75),
     warmup=40,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SWEEP_STEPS = (1, 2, 4, 8)
-SWEEP_CONTENT = (1, 4, 8, 32)
+SWEEP_CONTENT = (1, 4, 8, 32, 64)
 _HELD_OUT: tuple[HeldOut, ...] = ("garments", "puppets")
 
 
@@ -38,6 +38,8 @@ class Evaluation:
     """Test characters of the benchmark first, then held-out garments and held-out puppets if they were asked for."""
     sweep: tuple[Report, ...] = ()
     """The benchmark under other numbers of steps and of content frames."""
+    sweep_held_out: tuple[Report, ...] = ()
+    """Held-out garments, then held-out puppets, under other numbers of content frames."""
     pictures: tuple[Path, ...] = ()
     """Contact sheets that were written."""
 
@@ -46,6 +48,8 @@ class Evaluation:
         values: dict[str, Any] = {"reports": [report.to_json() for report in self.reports]}
         if self.sweep:
             values["sweep"] = [report.to_json() for report in self.sweep]
+        if self.sweep_held_out:
+            values["sweep_held_out"] = [report.to_json() for report in self.sweep_held_out]
         if self.pictures:
             values["pictures"] = [str(file) for file in self.pictures]
         return values
@@ -56,6 +60,9 @@ class Evaluation:
             console.print(report.to_table())
         if self.sweep:
             console.print(tabulate_sweep(self.sweep))
+        for kind in _HELD_OUT:
+            if shown := [report for report in self.sweep_held_out if report.name == kind]:
+                console.print(tabulate_sweep(shown))
         for file in self.pictures:
             console.print(str(file), soft_wrap=True)
 
@@ -85,7 +92,7 @@ def run_eval_sprites(
         content_frames: frames of A that the model sees, 1..64.
         seed: 0 or more.
         held_out: pairs of held-out garments and as many of held-out puppets; 0 for none.
-        sweep: also measure the test characters at 1, 2, 4, 8 steps and with 1, 4, 8, 32 content frames.
+        sweep: also measure the test characters at 1, 2, 4, 8 steps, and all with 1, 4, 8, 32, 64 content frames.
         pictures: a folder for contact sheets of the best, median and worst pairs.
         watch: told how far the work is (for stderr); what it raises cancels it.
 
@@ -140,7 +147,7 @@ def evaluate_all(
         data: the data folder.
         judge: for the test characters.
         sweep_steps: measure the test characters again with each of these steps.
-        sweep_content: and with each of these numbers of content frames.
+        sweep_content: measure all sets again with each of these numbers of content frames.
         pairs: as all others, see `run_eval_sprites`.
         steps: see there.
         content_frames: see there.
@@ -162,15 +169,8 @@ def evaluate_all(
             watch=watch,
         )
 
-    used = engine.preset.steps if steps is None else steps
-    done = {(used, content_frames): measure(used, content_frames)}
-    reports = [done[used, content_frames]]
-    files: list[Path] = []
-    if pictures is not None:
-        swaps = SpriteSwaps(Benchmark(data / "sprites"), pairs, seed=seed, content_frames=content_frames)
-        files += reports[0].write_pictures(swaps, pictures)
-    for kind in _HELD_OUT if held_out else ():
-        report = evaluate_held_out(
+    def measure_held_out(kind: HeldOut, content_frames: int) -> Report:
+        return evaluate_held_out(
             engine,
             data,
             kind,
@@ -180,6 +180,17 @@ def evaluate_all(
             content_frames=content_frames,
             watch=watch,
         )
+
+    used = engine.preset.steps if steps is None else steps
+    done = {(used, content_frames): measure(used, content_frames)}
+    reports = [done[used, content_frames]]
+    files: list[Path] = []
+    if pictures is not None:
+        swaps = SpriteSwaps(Benchmark(data / "sprites"), pairs, seed=seed, content_frames=content_frames)
+        files += reports[0].write_pictures(swaps, pictures)
+    kinds = _HELD_OUT if held_out else ()
+    for kind in kinds:
+        report = measure_held_out(kind, content_frames)
         reports.append(report)
         if pictures is not None:
             others = make_held_out(engine, data, kind, pairs=held_out, seed=seed, content_frames=content_frames)
@@ -188,4 +199,11 @@ def evaluate_all(
     for setting in settings:
         if setting not in done:
             done[setting] = measure(*setting)
-    return Evaluation(tuple(reports), tuple(done[setting] for setting in dict.fromkeys(settings)), tuple(files))
+    sweep = tuple(done[setting] for setting in dict.fromkeys(settings))
+    usual = dict(zip(kinds, reports[1:], strict=True))
+    swept = tuple(
+        usual[kind] if count == content_frames else measure_held_out(kind, count)
+        for kind in kinds
+        for count in dict.fromkeys(sweep_content)
+    )
+    return Evaluation(tuple(reports), sweep, swept, tuple(files))

@@ -163,7 +163,8 @@ def tabulate_sweep(reports: Sequence[Report]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title="sweep: steps / content frames", title_justify="left", box=box.SIMPLE_HEAD)
+    names = ", ".join(dict.fromkeys(report.name for report in reports))
+    table = Table(title=f"sweep of {names}: steps / content frames", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("figure")
     for report in reports:
         heading = f"{report.settings['steps']} / {report.settings['content_frames']}"

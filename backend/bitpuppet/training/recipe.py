@@ -43,8 +43,8 @@ class Recipe:
     """EDM's own noise levels, loss weight and squared error (paper), instead of those that sprites need."""
     learns: Literal["all", "motion", "frames"] = "all"
     """What learns: everything together (paper); motion tokens alone, by agreement; or all but the motion tokens."""
-    share_at_max: float = 0.8
-    """Share of noise levels at sigma_max."""
+    share_at_max: float = 0.95
+    """Share of noise levels at sigma_max, where readings start."""
     share_guessed: float = 0.0
     """Share of frames whose noise is added to the model's own first guess instead of to the clean frame."""
     most_shift: int = 0
@@ -67,7 +67,7 @@ class Recipe:
     """Weight of `objective.score_agreement`: tokens of two characters in one pose agree. 0 is the paper's method."""
     warmup: int = 100
     """Steps of linear warm-up."""
-    cooldown: float = 0.33
+    cooldown: float = 0.5
     """Share of the run, at its end, in which the learning rate falls to zero."""
     weight_decay: float = 0.01
     """Of both optimizers."""
@@ -138,6 +138,7 @@ def make_paper_recipe(preset: Preset, clips: int, devices: int = 1, *, temporal:
         rate_scale=1.0,
         agreement=0.0,
         warmup=max(1, min(1000, steps // 10)),
+        cooldown=0.33,
         ema=0.9999,
     )
 
@@ -148,11 +149,8 @@ def make_tokens_recipe() -> Recipe:
 
 
 def make_rendered_recipe(*, temporal: bool = False) -> Recipe:
-    """How `render64` is trained: as sprites are, with more content frames to fetch pixels from.
-
-    It draws in one step, from pure noise, so that is nearly all that it learns.
-    """
-    return Recipe(content_frames=8, temporal=temporal, share_at_max=0.95)
+    """How `render64` is trained: as sprites are, with more content frames to fetch pixels from."""
+    return Recipe(content_frames=8, temporal=temporal)
 
 
 def make_heads_recipe(
@@ -177,6 +175,7 @@ def make_heads_recipe(
             reading_noise=0.3,
             control=(0.35, 0.75),
             warmup=50,
+            cooldown=0.33,
             ema=0.98,
         )
     return Recipe(
@@ -194,5 +193,6 @@ def make_heads_recipe(
         control=(0.0, 0.0) if temporal else (0.35, 0.75),
         agreement=0.0,
         warmup=50,
+        cooldown=0.33,
         ema=0.995,
     )

@@ -99,6 +99,7 @@ class TuningRecipe:
             encoder_tokens=encoder_tokens,
             denoiser_tokens=denoiser_tokens,
             temporal=True,
+            share_at_max=0.8,
             adam_rate=self.rate,
             rate_scale=0.0,
             agreement=Recipe.agreement if self.motion else 0.0,
