@@ -120,8 +120,8 @@ class Preset:
     """Whether readings are held against pieces of the content frames, see `pieces`."""
     steps: int = 4
     """Sampling steps when the user names none (docs/results.md has figures for others)."""
-    content_frames: int = 64
-    """Most content frames that are looked at; more are thinned out evenly."""
+    content_frames: int = 16
+    """Most content frames that the encoder looks at, evenly spaced; all of them may become references."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -284,7 +284,6 @@ PRESETS: Mapping[str, Preset] = {
         sigma_data=0.95,
         sigma_last=2.0,
         sampler="euler",
-        content_frames=16,
     ),
     "render64": Preset(
         name="render64",
