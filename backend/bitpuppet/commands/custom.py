@@ -19,7 +19,7 @@ def custom(
     minutes: Annotated[float, typer.Option(help="Training for each family, in minutes; 0 for none.")] = 30.0,
     data: Annotated[Path | None, typer.Option(help="The data folder. Default: BITPUPPET_DATA.")] = None,
     runs: Annotated[Path | None, typer.Option(help="Folder for the training runs. Default: they are removed.")] = None,
-    pictures: Annotated[Path | None, typer.Option(help="An existing folder for contact sheets.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for contact sheets.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: one for each core.")] = None,
     puppets_only: Annotated[bool, typer.Option(help="Base data are puppets alone.")] = False,
     seed: options.Seed = 0,

@@ -10,6 +10,7 @@ import typer
 
 from bitpuppet.commands import options
 from bitpuppet.errors import BitpuppetError
+from bitpuppet.evaluation.pictures import make_folder
 
 if TYPE_CHECKING:
     from bitpuppet.evaluation.comparison import Comparison
@@ -23,14 +24,14 @@ def heads(
     preset: options.Preset = "heads",
     weights: options.Weights = None,
     device: options.Device = None,
-    pictures: Annotated[Path | None, typer.Option(help="An existing folder for contact sheets.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for contact sheets.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Let clips that training did not see drive their own person and others; compare faces and pictures."""
     from bitpuppet.data.folder import require_data
     from bitpuppet.data.heads import list_heads, split_heads
 
-    _check_pictures(pictures)
+    make_folder(pictures)
     folder = data or require_data("eval heads", "heads") / "heads"
     split = split_heads(list_heads(folder))
     from bitpuppet.evaluation.faces import BundledMeter
@@ -59,7 +60,7 @@ def render(
     preset: options.Preset = "render64",
     weights: options.Weights = None,
     device: options.Device = None,
-    pictures: Annotated[Path | None, typer.Option(help="An existing folder for a contact sheet.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for a contact sheet.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Retarget rendered characters that training never showed, and compare with what Blender rendered.
@@ -68,7 +69,7 @@ def render(
     """
     if data is None:
         raise BitpuppetError("eval render needs rendered characters; name their folder with --data")
-    _check_pictures(pictures)
+    make_folder(pictures)
     from bitpuppet.evaluation.swaps import check_content_frames
 
     check_content_frames(content_frames)
@@ -87,11 +88,6 @@ def render(
             watch=watch,
         )
     _print([found], as_json)
-
-
-def _check_pictures(folder: Path | None) -> None:
-    if folder is not None and not folder.is_dir():
-        raise BitpuppetError(f"--pictures {folder} is no folder; make it, or name another one")
 
 
 def _print(found: list[Comparison], as_json: bool) -> None:

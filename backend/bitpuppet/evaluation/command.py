@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bitpuppet.data.benchmark import Benchmark
 from bitpuppet.data.folder import require_data
-from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation.judge import Judge, Watch
 from bitpuppet.evaluation.judge_cache import open_judge
+from bitpuppet.evaluation.pictures import make_folder
 from bitpuppet.evaluation.report import Report, tabulate_sweep
 from bitpuppet.evaluation.retargeting import (
     HeldOut,
@@ -102,8 +102,7 @@ def run_eval_sprites(
     check_pairs(pairs, seed)
     check_content_frames(content_frames)
     check_held_out(held_out)
-    if pictures is not None and not pictures.is_dir() and (pictures.exists() or not pictures.parent.is_dir()):
-        raise BitpuppetError(f"{pictures}: --pictures needs a folder, or a new name in an existing one; correct it")
+    make_folder(pictures)
     data = require_data("eval sprites", *(("sprites", "lpc") if held_out else ("sprites",)))
     from bitpuppet.jobs.engine import Engine  # late: what is wrong with the settings is said before torch is loaded
 

@@ -23,6 +23,7 @@ from bitpuppet.evaluation.families import FAMILIES, Trial, Wanted, find_animatio
 from bitpuppet.evaluation.figures import PixelCounts, compare_pixels
 from bitpuppet.evaluation.judge import Watch
 from bitpuppet.evaluation.neighbour import predict_from_neighbour, rank_neighbours
+from bitpuppet.evaluation.pictures import make_folder
 from bitpuppet.sprites import (
     collect_palette,
     find_content_box,
@@ -148,7 +149,7 @@ def run_eval_custom(
         device: None for the best.
         data: the data folder; None for the one that the environment names.
         runs: folder for the training runs, which stay there; None for one that is removed.
-        pictures: an existing folder for contact sheets of each family.
+        pictures: a folder for contact sheets of each family; it is made when it is missing, its parent must exist.
         seed: of training and noise.
         puppets_only: base data without LPC.
         watch: told how far the work is; what it raises cancels it.
@@ -162,8 +163,7 @@ def run_eval_custom(
         raise BitpuppetError(f"--families: {wrong}; choose among {', '.join(FAMILIES)}")
     if minutes < 0:
         raise BitpuppetError(f"--minutes is {minutes:g}, it must be 0 or more; change it")
-    if pictures is not None and not pictures.is_dir():
-        raise BitpuppetError(f"--pictures {pictures} is no folder; make it, or name another one")
+    make_folder(pictures)
     root = data or require_sheets()
     from dataclasses import replace
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitpuppet.errors import BitpuppetError
+from bitpuppet.evaluation.pictures import make_folder
 from bitpuppet.evaluation.swaps import SwapSet
 from bitpuppet.sprites import write_contact_sheet
 
@@ -138,12 +138,7 @@ class Report:
         Raises:
             BitpuppetError: they cannot be written.
         """
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise BitpuppetError(
-                f"{folder}: cannot be made ({error.strerror}); name a folder in an existing one"
-            ) from error
+        make_folder(folder)
         middle = max(0, (len(self.errors) - SHOWN) // 2)
         parts = {
             "best": self.errors[:SHOWN],
