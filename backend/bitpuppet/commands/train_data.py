@@ -15,6 +15,7 @@ from bitpuppet.errors import BitpuppetError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bitpuppet.data.mixture import Mixture
     from bitpuppet.model.latent_codec import LatentCodec
     from bitpuppet.model.preset import Preset
     from bitpuppet.training.loop import BatchSource
@@ -89,23 +90,19 @@ def open_work(sizes: Preset, options: DataOptions, watch: Watch) -> Work:
 
 
 def _open_mixture(sizes: Preset, options: DataOptions) -> Work:
-    from bitpuppet.data.duets import Duets
     from bitpuppet.data.folder import require_data
     from bitpuppet.data.mixture import make_mixture
-    from bitpuppet.training.recipe import Recipe, make_tokens_recipe
+    from bitpuppet.training.recipe import Recipe
 
     folder = None if options.puppets_only else options.data or require_data(f"training {sizes.name}")
     source = make_mixture(folder, sizes.canvas, seed=options.seed, puppets_only=options.puppets_only)
     made_of = "puppets" if options.puppets_only else "LPC, Sprites training, puppets"
-    if options.learn == "motion":
-        return Work(Duets(source), make_tokens_recipe(), made_of)
-    return Work(source, Recipe(temporal=options.temporal), made_of)
+    return _pair_up(source, Recipe(temporal=options.temporal), made_of, options.learn)
 
 
 def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
-    from bitpuppet.data.duets import Duets
     from bitpuppet.data.rendered import make_rendered_mixture
-    from bitpuppet.training.recipe import make_rendered_recipe, make_tokens_recipe
+    from bitpuppet.training.recipe import make_rendered_recipe
 
     if options.data is None:
         raise BitpuppetError(
@@ -113,9 +110,15 @@ def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
             "their folder with --data"
         )
     source = make_rendered_mixture(options.data, sizes.canvas, seed=options.seed)
-    if options.learn == "motion":
-        return Work(Duets(source), make_tokens_recipe(), "rendered characters")
-    return Work(source, make_rendered_recipe(temporal=options.temporal), "rendered characters")
+    return _pair_up(source, make_rendered_recipe(temporal=options.temporal), "rendered characters", options.learn)
+
+
+def _pair_up(mixture: Mixture, recipe: Recipe, made_of: str, learn: str) -> Work:
+    """A mixture's scenes with their recipe, or its duets where motion tokens learn alone."""
+    from bitpuppet.data.duets import Duets
+    from bitpuppet.training.recipe import make_tokens_recipe
+
+    return Work(Duets(mixture), make_tokens_recipe(), made_of) if learn == "motion" else Work(mixture, recipe, made_of)
 
 
 def _open_clips(sizes: Preset, options: DataOptions) -> Work:
