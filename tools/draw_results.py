@@ -62,7 +62,8 @@ def draw_sweep(values: Values, path: Path) -> None:
             swept = [report for report in values.get("sweep_held_out", ()) if report["set"] == kind]
             if swept:
                 shown = [report["settings"][key] for report in swept]
-                axes.plot(shown, [100 * r["product"]["within_16"] for r in swept], marker="o", label=SETS[kind])
+                shares = [100 * report["product"]["within_16"] for report in swept]
+                axes.plot(shown, shares, marker="o", label=f"{SETS[kind]}, within 16")
         axes.set(xlabel=key.replace("_", " "), ylabel="foreground, %", xscale="log")
         axes.set(xticks=counts, xticklabels=[str(count) for count in counts])
         axes.minorticks_off()

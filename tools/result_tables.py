@@ -287,7 +287,7 @@ _ASKED_FOR: Mapping[str, str] = {"sweep": "sweep", "sheets": "sweep_held_out", "
 
 def is_measured(name: str, values: Values) -> bool:
     """Whether a file holds what a table or plot shows."""
-    return _ASKED_FOR.get(name) is None or _ASKED_FOR[name] in values
+    return name not in _ASKED_FOR or _ASKED_FOR[name] in values
 
 
 def fill_table(text: str, name: str, table: str) -> str:

@@ -31,9 +31,9 @@ def heads(
     from bitpuppet.data.folder import require_data
     from bitpuppet.data.heads import list_heads, split_heads
 
-    make_folder(pictures)
     folder = data or require_data("eval heads", "heads") / "heads"
     split = split_heads(list_heads(folder))
+    make_folder(pictures)
     from bitpuppet.evaluation.faces import BundledMeter
 
     meter = BundledMeter()
@@ -69,10 +69,10 @@ def render(
     """
     if data is None:
         raise BitpuppetError("eval render needs rendered characters; name their folder with --data")
-    make_folder(pictures)
     from bitpuppet.evaluation.swaps import check_content_frames
 
     check_content_frames(content_frames)
+    make_folder(pictures)
     engine, _ = options.load_engine(preset, weights, device)
     from bitpuppet.evaluation.rendered import evaluate_rendered
 

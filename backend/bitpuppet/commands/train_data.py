@@ -97,7 +97,7 @@ def _open_mixture(sizes: Preset, options: DataOptions) -> Work:
     folder = None if options.puppets_only else options.data or require_data(f"training {sizes.name}")
     source = make_mixture(folder, sizes.canvas, seed=options.seed, puppets_only=options.puppets_only)
     made_of = "puppets" if options.puppets_only else "LPC, Sprites training, puppets"
-    return _pair_up(source, Recipe(temporal=options.temporal), made_of, options.learn)
+    return _choose_lesson(source, Recipe(temporal=options.temporal), made_of, options.learn)
 
 
 def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
@@ -110,10 +110,10 @@ def _open_rendered(sizes: Preset, options: DataOptions) -> Work:
             "their folder with --data"
         )
     source = make_rendered_mixture(options.data, sizes.canvas, seed=options.seed)
-    return _pair_up(source, make_rendered_recipe(temporal=options.temporal), "rendered characters", options.learn)
+    return _choose_lesson(source, make_rendered_recipe(temporal=options.temporal), "rendered characters", options.learn)
 
 
-def _pair_up(mixture: Mixture, recipe: Recipe, made_of: str, learn: str) -> Work:
+def _choose_lesson(mixture: Mixture, recipe: Recipe, made_of: str, learn: str) -> Work:
     """A mixture's scenes with their recipe, or its duets where motion tokens learn alone."""
     from bitpuppet.data.duets import Duets
     from bitpuppet.training.recipe import make_tokens_recipe
