@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from bitpuppet.data.benchmark import MOTIONS, Benchmark, split_characters
 from bitpuppet.data.puppets import draw_clip, make_puppet
+from bitpuppet.data.rendered import open_rendered
 from bitpuppet.evaluation.judge import HEADS, Judge, JudgeNetwork
+from bitpuppet.evaluation.rendered import read_strip
 from bitpuppet.evaluation.swaps import Swap, SwapSet
 from bitpuppet.jobs.engine import Retargeted
 from bitpuppet.model.preset import Preset
@@ -70,6 +72,20 @@ class OracleJudge(Judge):
                 unsure = np.full(HEADS[head], 1 / HEADS[head])
                 answers[head].append(unsure if answer is None else np.eye(HEADS[head])[answer])
         return {head: np.stack(rows) for head, rows in answers.items()}
+
+
+class SilhouetteJudge(Judge):
+    """Knows the motions of `rendered_root` by their silhouettes, and takes all others for the first."""
+
+    def __init__(self, rendered_root: Path) -> None:
+        super().__init__(JudgeNetwork({"motion": 4}), {"motion": 4}, {"motion": 1.0})
+        folder = open_rendered(rendered_root)
+        known = {read_strip(folder, "0000", motion)[..., 3].tobytes(): motion for motion in range(4)}
+        object.__setattr__(self, "_known", known)
+
+    def classify(self, strips: Frames) -> dict[str, NDArray[np.float64]]:
+        known: dict[bytes, int] = getattr(self, "_known")  # noqa: B009 (a frozen class has no such field)
+        return {"motion": np.stack([np.eye(4)[known.get(strip[..., 3].tobytes(), 0)] for strip in strips])}
 
 
 def harden(frames: Frames) -> Frames:

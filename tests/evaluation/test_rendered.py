@@ -13,17 +13,15 @@ from bitpuppet.data.rendered import open_rendered
 from bitpuppet.errors import BitpuppetError
 from bitpuppet.evaluation import rendered
 from bitpuppet.evaluation.comparison import SoftCounts
-from bitpuppet.evaluation.judge import Judge, JudgeNetwork
 from bitpuppet.evaluation.rendered import (
     SHOWN,
     RenderedStrips,
     RenderedSwaps,
     evaluate_rendered,
     open_rendered_judge,
-    read_strip,
 )
 
-from .conftest import StubEngine
+from .conftest import SilhouetteJudge, StubEngine
 
 Frames = NDArray[np.uint8]
 
@@ -56,20 +54,6 @@ def test_the_judge_learns_from_known_characters_alone(rendered_root: Path) -> No
     assert strips.shape == (40, 8, 64, 64, 4) and classes.shape == (40, 1)
     assert not {int(strip[..., 0].max()) for strip in strips} & {8 * n + 10 for n in (9, 19, 29)}
     assert set(classes[:, 0]) == {0, 1, 2, 3}
-
-
-class SilhouetteJudge(Judge):
-    """Knows the motions by their silhouettes, and takes all others for the first."""
-
-    def __init__(self, rendered_root: Path) -> None:
-        super().__init__(JudgeNetwork({"motion": 4}), {"motion": 4}, {"motion": 1.0})
-        folder = open_rendered(rendered_root)
-        known = {read_strip(folder, "0000", motion)[..., 3].tobytes(): motion for motion in range(4)}
-        object.__setattr__(self, "_known", known)
-
-    def classify(self, strips: Frames) -> dict[str, NDArray[np.float64]]:
-        known: dict[bytes, int] = getattr(self, "_known")  # noqa: B009 (a frozen class has no such field)
-        return {"motion": np.stack([np.eye(4)[known.get(strip[..., 3].tobytes(), 0)] for strip in strips])}
 
 
 def test_true_targets_are_told_from_base_lines(rendered_root: Path, tmp_path: Path) -> None:

@@ -54,6 +54,14 @@ def test_tokens_are_those_of_the_motion(engine: Engine, frames: Frames) -> None:
     assert drawn.bits_per_frame == pytest.approx(engine.count_bits(drawn.tokens))
 
 
+def test_motion_is_compared_by_what_its_tokens_stand_for(engine: Engine, frames: Frames) -> None:
+    tokens = engine.encode_motion(frames)
+    between = engine.compare_motion(tokens, tokens[1:])
+    assert between.shape == (5, 4) and between.min() >= 0
+    same = (tokens[:, None] == tokens[None, 1:]).all(axis=2)
+    np.testing.assert_array_equal(between < 1e-3, same)
+
+
 def test_callback_is_called_after_each_step_with_all_frames(
     engine: Engine, frames: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:

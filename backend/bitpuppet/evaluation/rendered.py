@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bitpuppet.evaluation.comparison import Comparison, SoftCounts
 from bitpuppet.evaluation.figures import count_token_bits
 from bitpuppet.evaluation.judge import SIDE, Judge, Watch, train_judge
 from bitpuppet.evaluation.judge_cache import find_judge, read_judge, write_judge
+from bitpuppet.evaluation.rendered_bounds import MotionReader, OwnFrames, choose_given
 from bitpuppet.evaluation.retargeting import Retargeter
 from bitpuppet.evaluation.swaps import Swap, check_pairs
 from bitpuppet.sprites import place_clip, write_contact_sheet
@@ -70,7 +71,7 @@ class RenderedSwaps:
     def draw(self, number: int) -> Swap:
         """Swap 0..len-1; the same number gives the same swap."""
         rng = np.random.default_rng([self._seed, 5, number])
-        content, driver = (str(name) for name in rng.choice(self.folder.held_out, size=2, replace=False))
+        content, driver = self._pick_two(rng)
         motion = int(self._motions[number])
         others = [m for m in range(len(self.folder.motions)) if m != motion]
         frames = [
@@ -80,6 +81,14 @@ class RenderedSwaps:
         name = f"{content} as {driver}, {' '.join(self.folder.motions[motion])}"
         driving, target = (read_strip(self.folder, who, motion) for who in (driver, content))
         return Swap(name, np.stack(frames), driving, target, (motion,))
+
+    def name_content(self, number: int) -> str:
+        """The character that swap 0..len-1 is to show."""
+        return self._pick_two(np.random.default_rng([self._seed, 5, number]))[0]
+
+    def _pick_two(self, rng: np.random.Generator) -> tuple[str, str]:
+        content, driver = (str(name) for name in rng.choice(self.folder.held_out, size=2, replace=False))
+        return content, driver
 
 
 def open_rendered_judge(folder: RenderedFolder, *, steps: int = STEPS, watch: Watch | None = None) -> Judge:
@@ -117,7 +126,8 @@ def evaluate_rendered(
 ) -> Comparison:
     """Retarget pairs of held-out characters and compare with what Blender rendered.
 
-    Base lines: the first content frame, held still, and the driving clip itself. Nothing is done to what the model
+    Base lines: the first content frame, held still, and the driving clip itself. Bounds: the best content frames, and
+    the character's own frames found by the driver's tokens (`rendered_bounds`). Nothing is done to what the model
     draws: there is no palette, and edges are soft. Without a `judge`, the folder's own is opened. Into the folder
     `pictures` goes a contact sheet of the first pairs.
 
@@ -132,13 +142,9 @@ def evaluate_rendered(
     folder = open_rendered(root)
     swaps = RenderedSwaps(folder, pairs, seed=seed, content_frames=content_frames)
     judge = judge or open_rendered_judge(folder, watch=watch)
-    looks: Mapping[str, Callable[[Swap, Frames], Frames]] = {
-        "model": lambda swap, drawn: drawn,
-        "still frame": lambda swap, drawn: np.repeat(swap.content[:1], len(swap.target), axis=0),
-        "driving clip": lambda swap, drawn: swap.motion,
-    }
-    counts = {name: SoftCounts() for name in looks}
-    right: dict[str, list[bool]] = {name: [] for name in looks}
+    own = OwnFrames(folder, engine, SIDE) if isinstance(engine, MotionReader) else None
+    counts: dict[str, SoftCounts] = defaultdict(SoftCounts)
+    right: dict[str, list[bool]] = defaultdict(list)
     tokens, coded, seconds = [], [], []
     shown: list[tuple[str, Frames]] = []
     for number in range(len(swaps)):
@@ -148,8 +154,15 @@ def evaluate_rendered(
         seconds.append(time.perf_counter() - started)
         picture = np.rint(np.clip(drawn.frames, 0, 255)).astype(np.uint8)
         assert swap.classes is not None
-        for name, look in looks.items():
-            frames = look(swap, picture)
+        looks = {
+            "model": picture,
+            "still frame": np.repeat(swap.content[:1], len(swap.target), axis=0),
+            "driving clip": swap.motion,
+            "best given frames": choose_given(swap),
+        }
+        if own is not None:
+            looks["own frames by tokens"] = own.choose(swaps.name_content(number), drawn.tokens)
+        for name, frames in looks.items():
             counts[name].add(frames, swap.target)
             right[name].append(int(judge.classify(frames[None])["motion"].argmax()) == swap.classes[0])
         if number < SHOWN:
@@ -161,7 +174,7 @@ def evaluate_rendered(
             watch("retargeting", number + 1, len(swaps))
     if pictures is not None:
         write_contact_sheet(shown, pictures / "render.png", scale=2)
-    columns = {name: {"motion": float(np.mean(right[name])), **counts[name].to_figures()} for name in looks}
+    columns = {name: {"motion": float(np.mean(right[name])), **counts[name].to_figures()} for name in counts}
     columns["true frames"] = dict(judge.accuracy)
     settings: dict[str, str | int] = {
         "preset": engine.preset.name,

@@ -96,6 +96,12 @@ class Engine:
         pieces = [self._in_format(encode, piece) for piece in self._split(motion)]
         return torch.cat(pieces).cpu().numpy()
 
+    def compare_motion(self, tokens: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Distances (T, N) between the motions that tokens (T, groups) and others (N, groups) stand for."""
+        with torch.inference_mode():
+            mine, theirs = (self.model.quantizer.look_up(torch.from_numpy(t).to(self.device)) for t in (tokens, others))
+            return torch.cdist(mine.float(), theirs.float()).cpu().numpy()
+
     def count_bits(self, tokens: NDArray[np.int64]) -> float:
         """Code length of motion tokens (T, groups), in bits per frame."""
         return float(self.model.quantizer.code_lengths(torch.from_numpy(tokens).to(self.device)).mean())
