@@ -7,6 +7,7 @@ what tells a walk from a run, or a front from a back, is asked for in every step
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatch
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from bitpuppet.data.puppets.poses import ANIMATIONS, DIRECTIONS
 from bitpuppet.data.rendered import RenderedSource
 
 Frames = NDArray[np.uint8]
+Part = tuple[Frames, Frames, NDArray[np.int64]]
+"""A clip of each of the two, and the names of what both show."""
 _RECOLOURED = 0.4
 """Chance for each of the two; nobody's colours say which pose it is."""
 
@@ -74,18 +77,23 @@ def draw_duet(source: Source, rng: np.random.Generator, step: int, frames: int) 
 def _draw_puppets(source: PuppetSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
     """Two puppets of one plan."""
     one, other = source.pick_two(rng, step)
-    numbers = _order_motions(rng, len(ANIMATIONS), len(DIRECTIONS))
-    clips = [(source.clip(one.seed, n), source.clip(other.seed, n), name_puppet(one.motions[n])) for n in numbers]
-    return _cut(clips, rng, frames)
+
+    def perform(motion: int) -> Part:
+        return source.clip(one.seed, motion), source.clip(other.seed, motion), name_puppet(one.motions[motion])
+
+    return _draw_factorial(perform, rng, len(ANIMATIONS), len(DIRECTIONS), frames)
 
 
 @draw_duet.register
 def _draw_rendered(source: RenderedSource, rng: np.random.Generator, step: int, frames: int) -> Duet:
     """Two rendered characters, who all do the same."""
     one, other = source.pick_two(rng)
-    numbers = _order_motions(rng, len(source.folder.actions), len(source.folder.directions))
-    clips = [(source.clip(one, n), source.clip(other, n)) for n in numbers]
-    return _cut([(*pair, source.name(n, len(pair[0]))) for n, pair in zip(numbers, clips, strict=True)], rng, frames)
+
+    def perform(motion: int) -> Part:
+        shown = source.clip(one, motion)
+        return shown, source.clip(other, motion), source.name(motion, len(shown))
+
+    return _draw_factorial(perform, rng, len(source.folder.actions), len(source.folder.directions), frames)
 
 
 @draw_duet.register
@@ -97,7 +105,7 @@ def _draw_dressed(source: LpcSource, rng: np.random.Generator, step: int, frames
         rows = [int(row) for row in rng.permutation(np.intersect1d(one.rows, other.rows))]
         if sum(len(row_cells(row)) for row in rows) >= frames:
             break
-    clips: list[tuple[Frames, Frames, NDArray[np.int64]]] = []
+    clips: list[Part] = []
     while sum(len(names) for _, _, names in clips) < frames:
         row = rows[len(clips)]
         clips.append((wardrobe.clip(one, row), wardrobe.clip(other, row), name_cells(row_cells(row))))
@@ -116,8 +124,15 @@ def _draw_benchmark(source: BenchmarkSource, rng: np.random.Generator, step: int
     return _cut(clips, rng, frames)
 
 
+def _draw_factorial(
+    perform: Callable[[int], Part], rng: np.random.Generator, animations: int, sides: int, frames: int
+) -> Duet:
+    """Two who perform every animation from every side; motions are numbered animation by animation."""
+    return _cut([perform(motion) for motion in _order_motions(rng, animations, sides)], rng, frames)
+
+
 def _order_motions(rng: np.random.Generator, animations: int, sides: int) -> list[int]:
-    """At most four motions, numbered animation by animation: any, one from all sides, or several from one side."""
+    """At most four motions: any, one from all sides, or several from one side."""
     kind = rng.random()
     if kind < 0.4:
         order = rng.permutation(animations * sides)
@@ -128,7 +143,7 @@ def _order_motions(rng: np.random.Generator, animations: int, sides: int) -> lis
     return [int(number) for number in order[:4]]
 
 
-def _cut(clips: list[tuple[Frames, Frames, NDArray[np.int64]]], rng: np.random.Generator, frames: int) -> Duet:
+def _cut(clips: list[Part], rng: np.random.Generator, frames: int) -> Duet:
     """The first `frames` frames, or that many drawn from fewer."""
     one, other, names = (np.concatenate(parts) for parts in zip(*clips, strict=True))
     taken = np.arange(frames) if len(one) >= frames else rng.integers(len(one), size=frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from bitpuppet.data.benchmark import motion_cells
 from bitpuppet.data.layers import COLUMNS
 from bitpuppet.data.puppets.poses import ANIMATIONS
 from bitpuppet.data.puppets.recipe import Motion
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Names = NDArray[np.int64]
 """What the frames of a clip show, (T, 2): a place in DIRECTIONS and a moment, 0..MOMENTS-1; or UNNAMED."""
@@ -63,7 +66,15 @@ def name_rendered(action: int, direction: str, frames: int) -> Names:
     return _name(facing, first + np.arange(frames) * _PUPPET_FRAMES // frames)
 
 
-def is_drawn_over(names: Any) -> Any:
+@overload
+def is_drawn_over(names: Names) -> NDArray[np.bool_]: ...
+
+
+@overload
+def is_drawn_over(names: Tensor) -> Tensor: ...
+
+
+def is_drawn_over(names: Names | Tensor) -> NDArray[np.bool_] | Tensor:
     """Whose poses are the very same for everybody, since characters are layers over one body, as LPC's are.
 
     Args:
