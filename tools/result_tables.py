@@ -109,6 +109,21 @@ def tabulate_bounds(values: Values) -> str:
     return tabulate(["", *(SETS.get(r["set"], r["set"]) for r in reports)], rows)
 
 
+def tabulate_pixels(values: Values) -> str:
+    """What steps to exact pixels do to each set: pixels exactly right, and those that a step mends and spoils."""
+    reports = values["reports"]
+    headings = ["steps"]
+    for report in reports:
+        headings += [SETS.get(report["set"], report["set"]), "mended, spoilt"]
+    rows = []
+    for choices in zip(*(report["steps"] for report in reports), strict=True):
+        cells = [str(choices[0]["steps"])]
+        for choice in choices:
+            cells += [f"{100 * choice['exact']:.3f} %", f"{choice['mended']}, {choice['spoilt']}"]
+        rows.append(cells)
+    return tabulate(headings, rows)
+
+
 def tabulate_sweep(values: Values) -> str:
     """Quality and time against sampling steps and content frames."""
     rows = []
@@ -268,6 +283,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Values], str]]] = {
     "sprites": ("sprites.json", tabulate_sprites),
     "parts": ("sprites.json", tabulate_parts),
     "bounds": ("bounds.json", tabulate_bounds),
+    "pixels": ("pixels.json", tabulate_pixels),
     "sweep": ("sprites.json", tabulate_sweep),
     "sheets": ("sprites.json", tabulate_sheets),
     "extend": ("extend.json", tabulate_extension),

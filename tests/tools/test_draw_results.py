@@ -73,6 +73,20 @@ CUSTOM = {
 }
 
 
+PIXELS = {
+    "reports": [
+        {
+            "set": name,
+            "steps": [
+                {"steps": "as drawn", "exact": exact, "mended": 0, "spoilt": 0},
+                {"steps": "and patterns", "exact": exact, "mended": 7, "spoilt": 12},
+            ],
+        }
+        for name, exact in (("sprites", 0.9985), ("puppets", 0.49421))
+    ]
+}
+
+
 def compare(name: str, **figures: float) -> dict[str, Any]:
     columns = {"model": figures, "still frame": figures, "true frames": {"motion": 1.0} if "motion" in figures else {}}
     return {"set": name, "columns": columns, "rate": {"hard_bits": 11.5}}
@@ -100,6 +114,7 @@ def docs(tmp_path: Path, script: ModuleType) -> Path:
     (tmp_path / "results").mkdir()
     files = {"sprites": SPRITES, "ablation": ABLATION, "probes": PROBES, "speed": {"threads": 2}, "service": SERVICE}
     files |= {"custom": CUSTOM, "heads": HEADS, "render": RENDER, "ablation-render": ABLATION, "bounds": BOUNDS}
+    files |= {"pixels": PIXELS}
     files["extend"] = EXTENSION
     for name, values in files.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(values))
@@ -115,6 +130,7 @@ def test_tables_are_filled(script: ModuleType, docs: Path) -> None:
     assert "| alpha IoU | 0.750 |  |  |" in text
     assert "| hair edges | 70.0 % |" in text
     assert "| best blocks, at their place | 50.0 % |\n| best blocks, up to 2 pixels away | 70.0 % |" in text
+    assert "| and patterns | 99.850 % | 7, 12 | 49.421 % | 7, 12 |" in text
     assert "| bits-2 | 2 | 50.0 % | 2.0 | 2.0 | +3.1 ± 1.2 |" in text
     assert "| motion tokens | skin | 20.0 % | 16.7 % | +3.3 ± 1.0 |" in text
     assert "| content frames | 8 | 64 |" in text
