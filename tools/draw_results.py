@@ -100,7 +100,7 @@ def draw_comparisons(values: Values, path: Path) -> None:
             bars = axes.bar(places, [scale * v for v in found.values()], 0.8 / len(reports), label=report["set"])
             axes.bar_label(bars, [write_value(found, name, form) for name in found], fontsize=8)
             if number == 0:
-                axes.set_xticks(places, list(found), rotation=20)
+                axes.set_xticks(places, list(found), rotation=25, ha="right")
         axes.set(title=words)
         axes.margins(y=0.25)  # room for the legend
         axes.legend(fontsize=8)
