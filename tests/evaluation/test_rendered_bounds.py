@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitpuppet.data.rendered import open_rendered
-from bitpuppet.evaluation.rendered import RenderedSwaps, evaluate_rendered, read_strip
+from bitpuppet.evaluation.rendered import RenderedSwaps, evaluate_rendered, read_strip, read_strips
 from bitpuppet.evaluation.rendered_bounds import MotionReader, OwnFrames, choose_given
 from bitpuppet.evaluation.swaps import Swap
 from bitpuppet.jobs.engine import Retargeted
@@ -64,7 +64,7 @@ def test_own_frames_are_found_by_what_the_tokens_say(rendered_root: Path) -> Non
     swaps = RenderedSwaps(folder, 8)
     engine = ReadingEngine([swaps], lambda swap: swap.motion)
     assert isinstance(engine, MotionReader) and not isinstance(StubEngine([], lambda swap: swap.motion), MotionReader)
-    own = OwnFrames(folder, engine, 64)
+    own = OwnFrames(engine, lambda name: np.concatenate(read_strips(folder, name)))
     for number in range(len(swaps)):
         swap = swaps.draw(number)
         character = swaps.name_content(number)

@@ -37,6 +37,11 @@ def read_strip(folder: RenderedFolder, character: str, motion: int) -> Frames:
     return place_clip(frames[chosen], SIDE)[0]
 
 
+def read_strips(folder: RenderedFolder, character: str) -> Frames:
+    """A character performing every motion of the folder as `read_strip` shows them, (motions, 8, 64, 64, 4)."""
+    return np.stack([read_strip(folder, character, motion) for motion in range(len(folder.motions))])
+
+
 class RenderedStrips:
     """Strips of the characters that training may show, for the judge; see `judge.StripSource`."""
 
@@ -70,8 +75,7 @@ class RenderedSwaps:
 
     def draw(self, number: int) -> Swap:
         """Swap 0..len-1; the same number gives the same swap."""
-        rng = np.random.default_rng([self._seed, 5, number])
-        content, driver = self._pick_two(rng)
+        rng, content, driver = self._begin(number)
         motion = int(self._motions[number])
         others = [m for m in range(len(self.folder.motions)) if m != motion]
         frames = [
@@ -84,11 +88,12 @@ class RenderedSwaps:
 
     def name_content(self, number: int) -> str:
         """The character that swap 0..len-1 is to show."""
-        return self._pick_two(np.random.default_rng([self._seed, 5, number]))[0]
+        return self._begin(number)[1]
 
-    def _pick_two(self, rng: np.random.Generator) -> tuple[str, str]:
+    def _begin(self, number: int) -> tuple[np.random.Generator, str, str]:
+        rng = np.random.default_rng([self._seed, 5, number])
         content, driver = (str(name) for name in rng.choice(self.folder.held_out, size=2, replace=False))
-        return content, driver
+        return rng, content, driver
 
 
 def open_rendered_judge(folder: RenderedFolder, *, steps: int = STEPS, watch: Watch | None = None) -> Judge:
@@ -105,7 +110,7 @@ def open_rendered_judge(folder: RenderedFolder, *, steps: int = STEPS, watch: Wa
     judge = train_judge(RenderedStrips(folder), heads, steps=steps, watch=watch)
     right = []
     for name in folder.held_out:
-        strips = np.stack([read_strip(folder, name, motion) for motion in range(len(folder.motions))])
+        strips = read_strips(folder, name)
         right.append(judge.classify(strips)["motion"].argmax(axis=1) == np.arange(len(strips)))
     judge = replace(judge, accuracy={"motion": float(np.concatenate(right).mean())})
     write_judge(judge, path)
@@ -142,7 +147,11 @@ def evaluate_rendered(
     folder = open_rendered(root)
     swaps = RenderedSwaps(folder, pairs, seed=seed, content_frames=content_frames)
     judge = judge or open_rendered_judge(folder, watch=watch)
-    own = OwnFrames(folder, engine, SIDE) if isinstance(engine, MotionReader) else None
+    own = (
+        OwnFrames(engine, lambda name: np.concatenate(read_strips(folder, name)))
+        if isinstance(engine, MotionReader)
+        else None
+    )
     counts: dict[str, SoftCounts] = defaultdict(SoftCounts)
     right: dict[str, list[bool]] = defaultdict(list)
     tokens, coded, seconds = [], [], []

@@ -7,14 +7,13 @@ says how much has to be drawn, the second how much the tokens say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitpuppet.data.rendered import RenderedFolder
 from bitpuppet.evaluation.swaps import Swap
-from bitpuppet.sprites import place_clip
 
 Frames = NDArray[np.uint8]
 
@@ -43,17 +42,15 @@ def choose_given(swap: Swap) -> Frames:
 class OwnFrames:
     """All frames of characters, found by motion tokens; each character's are read once."""
 
-    def __init__(self, folder: RenderedFolder, reader: MotionReader, side: int) -> None:
-        """Look in `folder`, on canvases of `side` pixels."""
-        self._folder, self._reader, self._side = folder, reader, side
+    def __init__(self, reader: MotionReader, read: Callable[[str], Frames]) -> None:
+        """`read` gives all frames (N, canvas, canvas, 4) of the character of a name, `reader` their tokens."""
+        self._reader, self._read = reader, read
         self._known: dict[str, tuple[Frames, NDArray[np.int64]]] = {}
 
     def choose(self, character: str, tokens: NDArray[np.int64]) -> Frames:
-        """For each row of tokens (T, groups) the character's frame whose own tokens mean the nearest motion."""
+        """For each row of tokens (T, groups) the frame whose own tokens mean the nearest motion, (T, H, W, 4)."""
         if character not in self._known:
-            motions = range(len(self._folder.motions))
-            clips = [place_clip(self._folder.read(character, motion), self._side)[0] for motion in motions]
-            frames = np.concatenate(clips)
+            frames = self._read(character)
             self._known[character] = frames, self._reader.encode_motion(frames)
         frames, own = self._known[character]
         nearest: NDArray[np.intp] = self._reader.compare_motion(tokens, own).argmin(axis=1)

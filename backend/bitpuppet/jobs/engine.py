@@ -97,7 +97,7 @@ class Engine:
         return torch.cat(pieces).cpu().numpy()
 
     def compare_motion(self, tokens: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Distances (T, N) between the motions that tokens (T, groups) and others (N, groups) stand for."""
+        """Euclidean distances (T, N) between the motions that tokens (T, groups) and others (N, groups) stand for."""
         with torch.inference_mode():
             mine, theirs = (self.model.quantizer.look_up(torch.from_numpy(t).to(self.device)) for t in (tokens, others))
             return torch.cdist(mine.float(), theirs.float()).cpu().numpy()
