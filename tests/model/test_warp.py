@@ -33,7 +33,7 @@ def take(weights: torch.Tensor) -> Nearest:
 
 def draw(warp: Warp, frames: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
     hidden = torch.zeros(2, 4 if places is None else places.shape[1], PRESET.width)
-    drawn: torch.Tensor = warp(hidden, frames, take(WEIGHTS), places)
+    drawn: torch.Tensor = warp(warp.ask_for(hidden, take(WEIGHTS)), frames, places)
     return drawn
 
 
@@ -79,7 +79,7 @@ def test_each_pixel_chooses_its_reference() -> None:
 def test_fewer_references_than_the_preset_takes_are_enough() -> None:
     warp, frames = Warp(PRESET), make_frames()[:, :1]
     hidden = torch.randn(2, 4, PRESET.width)
-    drawn = warp(hidden, frames, take(torch.ones(2, 1)), None)
+    drawn = warp(warp.ask_for(hidden, take(torch.ones(2, 1))), frames, None)
     torch.testing.assert_close(drawn, frames[:, 0], atol=1e-5, rtol=1e-4)
     assert warp.describe(frames).shape == hidden.shape
 
@@ -107,7 +107,7 @@ def test_flow_learns_to_follow_what_has_moved() -> None:
     optimizer = torch.optim.Adam(warp.parameters(), lr=1e-2)
     errors = []
     for _ in range(40):
-        error = (warp(hidden, frames, take(torch.ones(2, 1)), None) - target).square().mean()
+        error = (warp(warp.ask_for(hidden, take(torch.ones(2, 1))), frames, None) - target).square().mean()
         optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -15,10 +15,10 @@ from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.pieces import Candidates
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import ROWS, Pointer, References
+from bitpuppet.model.reference import ROWS, Nearest, Pointer, References
 from bitpuppet.model.telling import Telling
 from bitpuppet.model.temporal import TemporalBlock
-from bitpuppet.model.warp import Warp
+from bitpuppet.model.warp import Flow, Warp
 
 KEYS = 32
 """Attention is fastest where the number of keys is a multiple of this."""
@@ -67,6 +67,17 @@ class Lent(NamedTuple):
     """The bank's trust where it knows the very pose, less the farther its motion is, (F,)."""
     numbers: Tensor
     """The palette entries of their pixels, token by token, int64 (F, tokens * pixels)."""
+
+
+class Prediction(NamedTuple):
+    """What the denoiser says of F frames, and where it took that from."""
+
+    values: Tensor
+    """See `Denoiser.forward`."""
+    nearest: Nearest | None
+    """The references; None without any."""
+    flow: Flow | None
+    """Where pixels were fetched from them; None where none are."""
 
 
 class Block(nn.Module):
@@ -192,6 +203,20 @@ class Denoiser(nn.Module):
         temporal: bool = True,
         passed: int | Tensor = 0,
     ) -> Tensor:
+        """The values of `predict`, with its arguments."""
+        return self.predict(tokens, noise_level, motion, memory, places, temporal=temporal, passed=passed).values
+
+    def predict(
+        self,
+        tokens: Tensor,
+        noise_level: Tensor,
+        motion: Tensor,
+        memory: Memory,
+        places: Tensor | None = None,
+        *,
+        temporal: bool = True,
+        passed: int | Tensor = 0,
+    ) -> Prediction:
         """Predict.
 
         Args:
@@ -205,8 +230,8 @@ class Denoiser(nn.Module):
             passed: see `References.find_nearest`.
 
         Returns:
-            Values (F, L, D), or with the palette head logits (F, L * pixels, P). Where values are those of the clean
-            frame, they are told as differences from the references: what does not move need not be learnt.
+            Its values are (F, L, D), or with the palette head logits (F, L * pixels, P). Where values are those of the
+            clean frame, they are told as differences from the references: what does not move need not be learnt.
         """
         clips = len(memory.bias)
         where = self.places if places is None else self.places[places]
@@ -243,13 +268,15 @@ class Denoiser(nn.Module):
                 raise ValueError("the palette head needs content with a palette")
             logits: Tensor = self.head(hidden, memory.colour_keys)
             if self.pointer is None or memory.references is None or nearest is None:
-                return logits
+                return Prediction(logits, nearest, None)
             numbers = memory.references.take_numbers(nearest, places, self.patch)
-            return self.pointer(hidden, logits, nearest, numbers)  # type: ignore[no-any-return]
+            return Prediction(self.pointer(hidden, logits, nearest, numbers), nearest, None)
+        flow = None
         if self.warp is not None and nearest is not None and given is not None:
-            mixed = self.warp(hidden, given, nearest, places)
+            flow = self.warp.ask_for(hidden, nearest)
+            mixed = self.warp(flow, given, places)
         values: Tensor = self.head(hidden)
-        return values if mixed is None or not self.differences else values + mixed
+        return Prediction(values if mixed is None or not self.differences else values + mixed, nearest, flow)
 
     def know_mirrored(self, motion: Tensor) -> Tensor:
         """Motion of content frames and of what a mirror shows of them, as references are known by it.

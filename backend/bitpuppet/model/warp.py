@@ -7,6 +7,8 @@ https://arxiv.org/abs/2003.00138, section 3); here both follow from what the den
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -16,6 +18,15 @@ from bitpuppet.model.reference import Nearest
 
 SUMMARY = 64
 """Values that say what a patch of a reference shows, so that the denoiser can tell one reference from another."""
+
+
+class Flow(NamedTuple):
+    """From where the pixels of F frames are fetched, for each of their references."""
+
+    offsets: Tensor
+    """In cells from a pixel's own place, x and y, float (F, frames, L, cells of a token, 2)."""
+    shares: Tensor
+    """Logarithm of each reference's share, float (F, frames, L, cells of a token)."""
 
 
 class Warp(nn.Module):
@@ -46,24 +57,34 @@ class Warp(nn.Module):
         told: Tensor = self.look(nn.functional.pad(said, (0, self.nearest * SUMMARY - said.shape[-1])))
         return told
 
-    def forward(self, hidden: Tensor, frames: Tensor, nearest: Nearest, places: Tensor | None) -> Tensor:
-        """Fetch.
+    def ask_for(self, hidden: Tensor, nearest: Nearest) -> Flow:
+        """From where pixels are to be fetched.
 
         Args:
             hidden: the denoiser's tokens, (F, L, width).
+            nearest: which the references are, and their weights.
+        """
+        count = nearest.frames.shape[1]
+        asked = rearrange(self.ask(hidden).float(), "f l (n r v) -> f r l n v", r=self.nearest, v=3)[:, :count]
+        likely = nearest.weights.clamp(min=1e-6).log()[:, :, None, None] + asked[..., 2]
+        return Flow(asked[..., :2], torch.log_softmax(likely, dim=1))
+
+    def forward(self, flow: Flow, frames: Tensor, places: Tensor | None) -> Tensor:
+        """Fetch.
+
+        Args:
+            flow: from `ask_for`.
             frames: the references' tokens at all places, (F, frames, N, D).
-            nearest: which they are, and their weights.
             places: of the L tokens in the frame, int64 (F, L); None when all are there, in order.
 
         Returns:
             (F, L, D).
         """
         count = frames.shape[1]
-        asked = rearrange(self.ask(hidden).float(), "f l (n r v) -> f r l n v", r=self.nearest, v=3)[:, :count]
-        grid = find_cells(self.side, self.patch).to(hidden.device)
+        grid = find_cells(self.side, self.patch).to(flow.offsets.device)
         grid = grid if places is None else grid[places][:, None]
         # Cells to the unit in which grid_sample counts: the canvas is from -1 to 1.
-        sought = (2 * (grid + asked[..., :2]) + 1) / self.side - 1
+        sought = (2 * (grid + flow.offsets) + 1) / self.side - 1
         pixels = rearrange(
             frames.float(),
             "f r (h w) (p q c) -> (f r) c (h p) (w q)",
@@ -74,8 +95,7 @@ class Warp(nn.Module):
         fetched = nn.functional.grid_sample(
             pixels, rearrange(sought, "f r l n v -> (f r) l n v"), padding_mode="border", align_corners=False
         )
-        likely = nearest.weights.clamp(min=1e-6).log()[:, :, None, None] + asked[..., 2]
-        share = rearrange(torch.softmax(likely, dim=1), "f r l n -> f r 1 l n")
+        share = rearrange(flow.shares.exp(), "f r l n -> f r 1 l n")
         chosen = (rearrange(fetched, "(f r) c l n -> f r c l n", r=count) * share).sum(dim=1)
         return rearrange(chosen, "f c l n -> f l (n c)")
 
