@@ -4,80 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 
 from bitpuppet.model.attention import attend
-from bitpuppet.model.content import HIDDEN, Content, Palette
+from bitpuppet.model.content import HIDDEN, Content
+from bitpuppet.model.memory import BlockMemory, Lent, Memory, Prediction
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.pieces import Candidates
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import ROWS, Nearest, Pointer, References
+from bitpuppet.model.reference import Pointer, References
 from bitpuppet.model.telling import Telling
 from bitpuppet.model.temporal import TemporalBlock
-from bitpuppet.model.warp import Flow, Warp
+from bitpuppet.model.warp import Poses, Warp
 
 KEYS = 32
 """Attention is fastest where the number of keys is a multiple of this."""
 WAVES = 64
 """Sines and cosines that describe a noise level."""
-
-
-class BlockMemory(NamedTuple):
-    """Keys and values of content tokens for one block, each (B, heads, M, E).
-
-    Every other block sees the K queries alone: the frames' own tokens are many, and attention to them is dear.
-    """
-
-    keys: Tensor
-    values: Tensor
-
-
-class Memory(NamedTuple):
-    """Content of B clips as the denoiser sees it, made once for all frames and sampling steps."""
-
-    blocks: list[BlockMemory]
-    bias: Tensor
-    """Added to the attention to content tokens, (B, M): it hides those that do not count."""
-    palette: Palette | None
-    colour_keys: Tensor | None
-    """The palette head's keys, (B, P, pixel_width + 1)."""
-    references: References | None
-
-    def multiply(self, times: int) -> Memory:
-        """All clips so many times, one row of them after the other."""
-        blocks = [BlockMemory(*(repeat(part, ROWS, r=times) for part in block)) for block in self.blocks]
-        palette = None if self.palette is None else Palette(*(repeat(part, ROWS, r=times) for part in self.palette))
-        keys = None if self.colour_keys is None else repeat(self.colour_keys, ROWS, r=times)
-        references = None if self.references is None else self.references.multiply(times)
-        return Memory(blocks, repeat(self.bias, ROWS, r=times), palette, keys, references)
-
-
 _HAIR = 1e-3
 """By so much more a frame counts that was lent for this very one, beside others of the same motion."""
-
-
-class Lent(NamedTuple):
-    """Frames of a bank for F frames that are asked for, the nearest ones of the character that leads."""
-
-    worth: Tensor
-    """The bank's trust where it knows the very pose, less the farther its motion is, (F,)."""
-    numbers: Tensor
-    """The palette entries of their pixels, token by token, int64 (F, tokens * pixels)."""
-
-
-class Prediction(NamedTuple):
-    """What the denoiser says of F frames, and where it took that from."""
-
-    values: Tensor
-    """See `Denoiser.forward`."""
-    nearest: Nearest | None
-    """The references; None without any."""
-    flow: Flow | None
-    """Where pixels were fetched from them; None where none are."""
 
 
 class Block(nn.Module):
@@ -156,6 +105,7 @@ class Denoiser(nn.Module):
         if preset.reference and preset.telling_width:
             self.telling = Telling(preset)
         self.warp = Warp(preset) if preset.warp else None
+        self.poses = Poses(preset) if preset.warp and preset.knows_poses else None
         self.sameness = nn.Linear(1, width) if preset.reference else None
         self.pointer: Pointer | None = None
         if preset.reference and preset.head == "palette":
@@ -236,24 +186,30 @@ class Denoiser(nn.Module):
         clips = len(memory.bias)
         where = self.places if places is None else self.places[places]
         hidden = self.embed(tokens) + where
-        nearest, mixed, given, placed = None, None, None, None
+        nearest, mixed, given, placed, start = None, None, None, None, None
+        each, together = None, None
         if self.reference is not None and self.closeness is not None and self.metric is not None:
             if memory.references is None:
                 raise ValueError("the denoiser needs content with references")
             nearest = memory.references.find_nearest(motion, self.closeness, self.metric, self.nearest, passed)
             if self.telling is not None or self.warp is not None:
                 given = memory.references.take_tokens(nearest)
+                start = memory.references.take_motion(nearest).to(motion.dtype)
                 if self.telling is not None:
-                    start = memory.references.take_motion(nearest).to(motion.dtype)
                     given = given + self.telling(given, start, repeat(motion, "f w -> f r w", r=start.shape[1]))
                 placed = given if places is None else torch.take_along_dim(given, places[:, None, :, None], dim=2)
             mixed = memory.references.mix_tokens(nearest, places, placed)
             hidden = hidden + self.reference(mixed)
+            if self.poses is not None and start is not None:
+                start = start * (nearest.weights > 0)[..., None]  # hidden frames have no weight at all
+                each, together = self.poses.tell_each(start), self.poses.tell_all(start)
             if self.warp is not None and placed is not None:
-                hidden = hidden + self.warp.describe(placed)
+                hidden = hidden + self.warp.describe(placed, each)
         condition = self.noise(embed_waves(noise_level, WAVES).to(hidden.dtype)) + self.motion(motion)
         if nearest is not None and self.sameness is not None:
             condition = condition + self.sameness(nearest.sameness[:, None].to(hidden.dtype))
+        if together is not None:
+            condition = condition + together
         condition = nn.functional.silu(condition)
         shown = repeat(memory.bias, "b m -> (b t) 1 1 m", t=len(tokens) // clips)
         bias = nn.functional.pad(shown, (tokens.shape[1], 0)).to(hidden.dtype)

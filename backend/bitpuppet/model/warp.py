@@ -46,14 +46,17 @@ class Warp(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def describe(self, shown: Tensor) -> Tensor:
+    def describe(self, shown: Tensor, pose: Tensor | None = None) -> Tensor:
         """What the denoiser is told about the references one by one, (F, L, width), beside their mean.
 
         Args:
             shown: the references' tokens at the places of the frame's, (F, frames, L, D); with fewer frames than the
                 preset takes, the others count as empty.
+            pose: what `Poses.tell_each` says of them; None for nothing.
         """
-        said = rearrange(nn.functional.gelu(self.summary(shown)), "f r l s -> f l (r s)")
+        summary = self.summary(shown)
+        summary = summary if pose is None else summary + pose[:, :, None]
+        said = rearrange(nn.functional.gelu(summary), "f r l s -> f l (r s)")
         told: Tensor = self.look(nn.functional.pad(said, (0, self.nearest * SUMMARY - said.shape[-1])))
         return told
 
@@ -98,6 +101,36 @@ class Warp(nn.Module):
         share = rearrange(flow.shares.exp(), "f r l n -> f r 1 l n")
         chosen = (rearrange(fetched, "(f r) c l n -> f r c l n", r=count) * share).sum(dim=1)
         return rearrange(chosen, "f c l n -> f l (n c)")
+
+
+class Poses(nn.Module):
+    """What the denoiser is told of the poses that references show: their motion, as the quantizer let it through.
+
+    Where a limb is in a reference follows from the reference's motion, as where it is to be follows from that of the
+    frame. Without it the denoiser has to see the pose in pixels. It starts by saying nothing.
+    """
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.nearest = preset.nearest
+        self.each = nn.Linear(preset.motion_width, SUMMARY, bias=False)
+        self.all = nn.Linear(preset.nearest * preset.motion_width, preset.width, bias=False)
+        nn.init.zeros_(self.each.weight)
+        nn.init.zeros_(self.all.weight)
+
+    def tell_each(self, motion: Tensor) -> Tensor:
+        """What joins the summary of each reference, (F, frames, SUMMARY), from motion (F, frames, motion_width)."""
+        told: Tensor = self.each(motion)
+        return told
+
+    def tell_all(self, motion: Tensor) -> Tensor:
+        """What joins the noise level and the motion that is asked for, (F, width); see `tell_each`.
+
+        With fewer frames than the preset takes, the others count as zeros.
+        """
+        side_by_side = rearrange(motion, "f r m -> f (r m)")
+        told: Tensor = self.all(nn.functional.pad(side_by_side, (0, self.all.in_features - side_by_side.shape[1])))
+        return told
 
 
 def find_cells(side: int, patch: int) -> Tensor:

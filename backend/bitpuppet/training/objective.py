@@ -13,7 +13,6 @@ from bitpuppet.data.mixture import UNKNOWN
 from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens, take_tokens
 from bitpuppet.model.codec import Codec
 from bitpuppet.model.content import Content, Palette
-from bitpuppet.model.denoiser import Memory, Prediction
 from bitpuppet.model.diffusion import (
     Predict,
     denoise,
@@ -24,6 +23,7 @@ from bitpuppet.model.diffusion import (
     precondition,
 )
 from bitpuppet.model.frame_encoder import FrameEncoder
+from bitpuppet.model.memory import Memory, Prediction
 from bitpuppet.model.quantizer import FINAL_SHARPNESS, Quantized, hard_entropy_bits
 from bitpuppet.model.reference import References, mirror
 from bitpuppet.training.agreement import score_agreement
@@ -35,7 +35,7 @@ from bitpuppet.training.variation import add_noise, shift_clips
 
 RETRIEVAL = 0.05
 """Weight of finding the right references, beside the loss of a pixel."""
-FLOW = 0.01
+FLOW = 0.02
 """Weight of a pixel by which flow is wrong, and of a nat by which shares are, where surfaces are known."""
 
 
