@@ -9,7 +9,7 @@ import torch
 from bitpuppet.model.reference import Nearest
 from bitpuppet.model.warp import Flow
 from bitpuppet.training import true_flow
-from bitpuppet.training.true_flow import pack_surfaces, score_flow
+from bitpuppet.training.true_flow import NEAR, pack_surfaces, score_flow
 
 SIDE, PATCH = 16, 8
 
@@ -52,10 +52,20 @@ def test_true_flow_is_right_and_other_flow_is_wrong_by_pixels() -> None:
     right = score(make_flow((5.0, 2.0), (-3.0, 0.0)), *content, taken=(0, 1))
     assert read(right.offsets) == pytest.approx(0.0, abs=1e-5)
     still = score(make_flow((0.0, 0.0), (-3.0, 0.0)), *content, taken=(0, 1))
-    wanted = (np.sqrt(29 + 1) - 1) / 2  # one of two references is wrong by (5, 2)
+    wanted = (np.sqrt(29) - NEAR) / 2  # one of two references is wrong by (5, 2)
     assert read(still.offsets) == pytest.approx(wanted, abs=1e-4)
     swapped = score(make_flow((5.0, 2.0), (-3.0, 0.0)), *content, taken=(1, 0))
-    assert read(swapped.offsets) == pytest.approx(np.sqrt(64 + 4 + 1) - 1, abs=1e-4)
+    assert read(swapped.offsets) == pytest.approx(np.sqrt(64 + 4) - NEAR, abs=1e-4)
+    close = score(make_flow((4.0, 4.0), (-3.0, 2.0)), *content, taken=(0, 1))
+    assert read(close.offsets) == 0.0  # pixels themselves tell the rest
+
+
+def test_wrong_flow_counts_by_what_is_fetched() -> None:
+    content = make_surface(5, 2), make_surface(-3, 0)
+    flow = make_flow((0.0, 0.0), (-3.0, 0.0), shares=(0.2, 0.8))
+    assert read(score(flow, *content, taken=(0, 1)).offsets) == pytest.approx(0.2 * (np.sqrt(29) - NEAR), abs=1e-4)
+    score(flow, *content, taken=(0, 1)).offsets.backward()
+    assert flow.shares.grad is None or not flow.shares.grad.any()  # no reason to fetch it elsewhere
 
 
 def test_gradients_point_to_the_right_place() -> None:

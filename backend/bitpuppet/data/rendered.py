@@ -185,8 +185,8 @@ class RenderedSource:
 
 
 def make_rendered_mixture(root: Path, canvas: int, *, seed: int = 0) -> Mixture:
-    """What `render64` is trained on; a third of the characters are recoloured. Errors as in `RenderedSource`."""
-    return Mixture([Share(RenderedSource(root, canvas, surfaces=True), 1.0, 1 / 3)], seed=seed)
+    """What `render64` is trained on; half of the characters are recoloured. Errors as in `RenderedSource`."""
+    return Mixture([Share(RenderedSource(root, canvas, surfaces=True), 1.0, 1 / 2)], seed=seed)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

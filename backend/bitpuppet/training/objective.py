@@ -35,7 +35,7 @@ from bitpuppet.training.variation import add_noise, shift_clips
 
 RETRIEVAL = 0.05
 """Weight of finding the right references, beside the loss of a pixel."""
-FLOW = 0.02
+FLOW = 0.005
 """Weight of a pixel by which flow is wrong, and of a nat by which shares are, where surfaces are known."""
 
 

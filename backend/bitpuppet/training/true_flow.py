@@ -21,8 +21,8 @@ PIXELS = 64
 SAME = 5.0
 """Codes of 255 by which two pixels may differ that show the same point; a character is some 170 tall."""
 _FAR = 2e3
-_KNEE = 1.0
-"""Pixels up to which an error counts squared, and beyond which it counts as it is."""
+NEAR = 3.0
+"""Pixels up to which flow may be wrong: from there on fetched pixels themselves say which way is better."""
 
 
 class Shown(NamedTuple):
@@ -38,7 +38,7 @@ class FlowScore(NamedTuple):
     """How well flow is known, scalars with gradient, 0 where nothing is known."""
 
     offsets: Tensor
-    """Error in pixels where a reference shows the point: squared below _KNEE, as it is far above."""
+    """Pixels beyond NEAR by which flow is wrong where a reference shows the point, mean by what is fetched from it."""
     shares: Tensor
     """Cross entropy in nats of taking a pixel from those references that show it, where some do."""
 
@@ -85,12 +85,14 @@ def score_flow(flow: Flow, nearest: Nearest, places: Tensor, target: Tensor, sho
     seen = (apart < SAME**2) & (wanted[:, None, :, 3] > 0)
 
     offsets = torch.take_along_dim(rearrange(flow.offsets, "f r l n v -> f r (l n) v"), asked[:, None], dim=2)
-    errors = ((offsets - truth).square().sum(dim=-1) + _KNEE**2).sqrt() - _KNEE
+    errors = ((offsets - truth).square().sum(dim=-1) + 1e-6).sqrt().sub(NEAR).clamp(min=0)
     shares = torch.take_along_dim(rearrange(flow.shares, "f r l n -> f r (l n)"), asked[:, None, :, 0], dim=2)
     somewhere = seen.any(dim=1)
     hits = torch.logsumexp(shares.masked_fill(~seen & somewhere[:, None], -_FAR), dim=1)
+    fetched = shares.detach().exp() * seen
     return FlowScore(
-        (errors * seen).sum() / seen.sum().clamp(min=1), -(hits * somewhere).sum() / somewhere.sum().clamp(min=1)
+        (errors * fetched).sum() / fetched.sum().clamp(min=1e-6),
+        -(hits * somewhere).sum() / somewhere.sum().clamp(min=1),
     )
 
 
