@@ -9,7 +9,7 @@ from bitpuppet.data.puppets.palettes import BASE, BLACK, BOOT, EDGE, HAIR, IRIS,
 from bitpuppet.data.puppets.poses import Pose, find_pose
 from bitpuppet.data.puppets.recipe import Puppet
 from bitpuppet.data.puppets.skeleton import Joint, project, step, turn
-from bitpuppet.data.puppets.stage import Stage
+from bitpuppet.data.puppets.stage import Stage, draw_bar
 
 # Shares of the frame side: body length, thickness, leg, neck rise, neck reach, head radius, snout, tail, leg thickness.
 _SHAPES = {
@@ -105,14 +105,6 @@ class Beast:
         at = (snap(joint.x, d), snap(joint.y, d))
         layer.limb(at, at, (d, d), material, tone)
 
-    def _bar(
-        self, layer: Canvas, a: Joint, b: Joint, widths: tuple[float, float], material: int, tone: int = BASE
-    ) -> None:
-        first, last = max(nearest(widths[0]), 1), max(nearest(widths[1]), 1)
-        layer.limb(
-            (snap(a.x, first), snap(a.y, first)), (snap(b.x, last), snap(b.y, last)), (first, last), material, tone
-        )
-
     def _add_leg(
         self,
         stage: Stage,
@@ -136,10 +128,10 @@ class Beast:
         t = self.thick
         low = max(t - 1, 1) if t > 2 else t
         floor = min(nearest(foot.y), int(stage.bounds[3]))
-        self._bar(layer, a, b, (t + (1 if t > 2 else 0), t), SKIN, tone)
+        draw_bar(layer, a, b, (t + (1 if t > 2 else 0), t), SKIN, tone)
         end = Joint(foot.x, floor - low / 2.0, foot.z)
         sock = HAIR if self.kind in ("fox", "sheep") or self.puppet.outfit.mark == 2 else SKIN
-        self._bar(layer, b, end, (low, low), sock, tone)
+        draw_bar(layer, b, end, (low, low), sock, tone)
         x0 = nearest(snap(foot.x, low) / 2.0 - low / 2.0)
         toe = 1 if t >= 3 and self.side else 0
         facing = 1 if self.direction == "right" else -1
@@ -180,8 +172,8 @@ class Beast:
         left, top, right, _ = stage.bounds
         b, e = (Joint(min(max(j.x, left + bushy / 2), right - bushy / 2), max(j.y, top + 2.0), j.z) for j in (b, e))
         thin = max(1.0, self.thick * 0.7)
-        self._bar(layer, a, b, (thin, max(bushy, thin)), material)
-        self._bar(
+        draw_bar(layer, a, b, (thin, max(bushy, thin)), material)
+        draw_bar(
             layer, b, e, (max(bushy, thin), max(bushy * 0.5, 1.0)), HAIR if self.kind in ("fox", "wolf") else material
         )
         if self.kind == "fox":
@@ -203,9 +195,9 @@ class Beast:
         wool = self.kind == "sheep"
         coat = HAIR if wool else SKIN
         wide = 1.0 if self.side else 1.18
-        self._bar(layer, a, b, (self.body * 0.94 * wide, self.body * wide), coat)
+        draw_bar(layer, a, b, (self.body * 0.94 * wide, self.body * wide), coat)
         if self.side or self.direction == "down":
-            self._bar(layer, top, neck, (self.body * 0.62, self.head * 1.3), coat)
+            draw_bar(layer, top, neck, (self.body * 0.62, self.head * 1.3), coat)
         if wool:
             for i in range(6):
                 t = i / 5.0
@@ -215,7 +207,7 @@ class Beast:
         if self.kind in ("horse", "boar", "wolf") and self.side:
             crest = Joint(neck.x - (b.x - a.x) * 0.12, neck.y - self.head * 0.4, 0.0)
             back = Joint(top.x - (b.x - a.x) * 0.22, top.y - self.body * 0.3, 0.0)
-            self._bar(layer, crest, back, (max(2.0, self.head * 0.6), max(1.0, self.head * 0.5)), HAIR)
+            draw_bar(layer, crest, back, (max(2.0, self.head * 0.6), max(1.0, self.head * 0.5)), HAIR)
         parts.append((0.0, layer))
 
     def _mark(self, layer: Canvas, a: Joint, b: Joint) -> None:
@@ -293,10 +285,10 @@ class Beast:
         if facing:
             nose = Joint(x + facing * (r * 0.5 + self.snout), y + r * 0.42, 0.0)
             thick = r * (0.95 if kind in ("horse", "boar") else 0.72)
-            self._bar(layer, Joint(x + facing * r * 0.3, y + r * 0.3, 0.0), nose, (thick * 1.15, thick), SKIN)
+            draw_bar(layer, Joint(x + facing * r * 0.3, y + r * 0.3, 0.0), nose, (thick * 1.15, thick), SKIN)
             if pale:
                 cover = Canvas(layer.index.shape[1], layer.index.shape[0], layer.origin)
-                self._bar(
+                draw_bar(
                     cover,
                     Joint(x, y + r * 0.8, 0.0),
                     Joint(nose.x, nose.y + thick * 0.35, 0.0),

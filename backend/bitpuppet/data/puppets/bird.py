@@ -9,7 +9,7 @@ from bitpuppet.data.puppets.palettes import BASE, BLACK, BOOT, EDGE, HAIR, IRIS,
 from bitpuppet.data.puppets.poses import Pose, find_pose
 from bitpuppet.data.puppets.recipe import Puppet
 from bitpuppet.data.puppets.skeleton import Joint, project, step, turn
-from bitpuppet.data.puppets.stage import Stage
+from bitpuppet.data.puppets.stage import Stage, draw_bar
 
 # Shares of the frame side: body radius, head radius, head rise and reach, leg, wing length and thickness, tail, beak.
 _SHAPES = {
@@ -89,14 +89,6 @@ class Bird:
             puppet.outline, draw_effects(stage, puppet, animation, phase, self.direction, 0.0, size * 0.12)
         )
 
-    def _bar(
-        self, layer: Canvas, a: Joint, b: Joint, widths: tuple[float, float], material: int, tone: int = BASE
-    ) -> None:
-        first, last = max(nearest(widths[0]), 1), max(nearest(widths[1]), 1)
-        layer.limb(
-            (snap(a.x, first), snap(a.y, first)), (snap(b.x, last), snap(b.y, last)), (first, last), material, tone
-        )
-
     def _add_leg(
         self,
         stage: Stage,
@@ -118,7 +110,7 @@ class Bird:
         thick = 1 if self.puppet.size < 36 else 2 if self.puppet.size < 72 else 3
         tone = SHADOW if far else BASE
         floor = min(nearest(b.y), int(stage.bounds[3]))
-        self._bar(layer, a, Joint(b.x, floor - thick / 2.0, b.z), (thick, thick), BOOT, tone)
+        draw_bar(layer, a, Joint(b.x, floor - thick / 2.0, b.z), (thick, thick), BOOT, tone)
         x = nearest(snap(b.x, thick) / 2.0 - thick / 2.0)
         toe = max(1, self.puppet.size // 20)
         left, width = (
@@ -141,10 +133,10 @@ class Bird:
             pose.sway * r * 0.3 * (not self.side), up - r * 0.1 + self.tail * s, ahead - r * 0.75 - self.tail * c
         )
         tail = stage.layer()
-        self._bar(tail, root, tip, (r * 0.8, max(2.0, r * 0.4)), HAIR, BASE if self.kind != "penguin" else SHADOW)
+        draw_bar(tail, root, tip, (r * 0.8, max(2.0, r * 0.4)), HAIR, BASE if self.kind != "penguin" else SHADOW)
         parts.append((-30.0 if self.direction != "up" else 45.0, tail))
         low, high = self._place(0, up - r * 0.12, ahead - r * 0.06), self._place(0, up + r * 0.16, ahead + r * 0.08)
-        self._bar(layer, high, low, (1.8 * r, 2.0 * r), SKIN)
+        draw_bar(layer, high, low, (1.8 * r, 2.0 * r), SKIN)
         if self.direction != "up":
             belly = Canvas(layer.index.shape[1], layer.index.shape[0], layer.origin)
             at = Joint(low.x + self.facing * r * 0.55, low.y + r * 0.16, 0.0)
@@ -152,7 +144,7 @@ class Bird:
             material, tone = (
                 (0, LIGHT) if self.kind == "chick" else (TRIM, LIGHT) if self.kind == "parrot" else (0, LIGHT)
             )
-            self._bar(belly, tall, at, (r * 1.1, r * 1.25), material, tone)
+            draw_bar(belly, tall, at, (r * 1.1, r * 1.25), material, tone)
             if self.kind == "penguin":
                 belly.index[belly.index > 0] = WHITE
             mask = (belly.index > 0) & (layer.index > 0)
@@ -197,8 +189,8 @@ class Bird:
         tone = SHADOW if far else BASE
         middle = Joint((root.x + tip.x) / 2.0, (root.y + tip.y) / 2.0, root.z)
         thick = self.wing_thick
-        self._bar(layer, root, middle, (thick, thick), HAIR, tone)
-        self._bar(layer, middle, tip, (thick, max(thick * 0.35, 1.0)), HAIR, tone)
+        draw_bar(layer, root, middle, (thick, thick), HAIR, tone)
+        draw_bar(layer, middle, tip, (thick, max(thick * 0.35, 1.0)), HAIR, tone)
         if self.puppet.size >= 32 and self.kind != "penguin":
             for share in (0.45, 0.75):
                 x, y = root.x + (tip.x - root.x) * share, root.y + (tip.y - root.y) * share
@@ -225,12 +217,12 @@ class Bird:
                     y - r * (1.45 - 0.2 * (i == 2)),
                     0.0,
                 )
-                self._bar(layer, base, end, (max(2.0, r * 0.35), 1.0), TRIM, LIGHT if i == 1 else BASE)
+                draw_bar(layer, base, end, (max(2.0, r * 0.35), 1.0), TRIM, LIGHT if i == 1 else BASE)
         if self.kind == "owl":
             for side in (-1, 1):
                 base = Joint(x + side * r * 0.6, y - r * 0.6, 0.0)
-                self._bar(layer, base, Joint(x + side * r * 0.85, y - r * 1.3, 0.0), (max(2.0, r * 0.45), 1.0), HAIR)
-        self._bar(layer, Joint(x, y, 0), Joint(x, y, 0), (2 * r, 2 * r), SKIN)
+                draw_bar(layer, base, Joint(x + side * r * 0.85, y - r * 1.3, 0.0), (max(2.0, r * 0.45), 1.0), HAIR)
+        draw_bar(layer, Joint(x, y, 0), Joint(x, y, 0), (2 * r, 2 * r), SKIN)
         if self.direction != "up":
             if self.kind == "penguin":
                 self._paint_patch(layer, Joint(x + facing * r * 0.5, y + r * 0.3, 0), r * 1.3, WHITE)
@@ -241,7 +233,7 @@ class Bird:
 
     def _paint_patch(self, layer: Canvas, at: Joint, diameter: float, colour: int) -> None:
         patch = Canvas(layer.index.shape[1], layer.index.shape[0], layer.origin)
-        self._bar(patch, at, at, (diameter, diameter), SKIN)
+        draw_bar(patch, at, at, (diameter, diameter), SKIN)
         layer.index[(patch.index > 0) & (layer.index > 0)] = colour
 
     def _draw_face(self, layer: Canvas, x: float, y: float, pose: Pose) -> None:
@@ -252,7 +244,7 @@ class Bird:
         thick = max(2.0, r * 0.55) if size >= 24 else 1.0
         if facing:
             base = Joint(x + facing * r * 0.75, y + r * 0.15, 0)
-            self._bar(
+            draw_bar(
                 layer,
                 base,
                 Joint(x + facing * (r + self.beak), y + r * (0.3 if self.kind != "parrot" else 0.6), 0),
@@ -260,7 +252,7 @@ class Bird:
                 BOOT,
             )
             if gape:
-                self._bar(
+                draw_bar(
                     layer,
                     Joint(base.x, base.y + r * 0.35, 0),
                     Joint(x + facing * (r + self.beak * 0.6), y + r * 0.8, 0),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bitpuppet.data.puppets.canvas import Canvas, drop_orphans, outline
+from bitpuppet.data.puppets.canvas import Canvas, drop_orphans, outline, snap
+from bitpuppet.data.puppets.clothes import nearest
+from bitpuppet.data.puppets.palettes import BASE
+from bitpuppet.data.puppets.skeleton import Joint
 
 
 def ground_row(size: int) -> int:
@@ -45,3 +48,12 @@ class Stage:
             inner[:, [0, -1]] = 0
             frame.index[inner > 0] = inner[inner > 0]
         return frame
+
+
+def draw_bar(
+    layer: Canvas, start: Joint, end: Joint, widths: tuple[float, float], material: int, tone: int = BASE
+) -> None:
+    """A limb between two joints, of one width at each; it is at least a pixel wide."""
+    first, last = max(nearest(widths[0]), 1), max(nearest(widths[1]), 1)
+    places = (snap(start.x, first), snap(start.y, first)), (snap(end.x, last), snap(end.y, last))
+    layer.limb(*places, (first, last), material, tone)
