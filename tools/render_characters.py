@@ -5,9 +5,8 @@
     python tools/render_characters.py --out rendered --characters 100-199      # goes on; what is there is left out
 
 Each character has a folder with one sheet an action, a row for each direction, and `character.json`. Since all of them
-do the same at the same time, the sheet of one is the true target of retargeting any other onto it. Beside each sheet is
-another one that tells which point of the body each pixel shows, from which training learns where pixels move. Nothing
-is random but the seed: the same command gives the same characters.
+do the same at the same time, the sheet of one is the true target of retargeting any other onto it. Nothing is random
+but the seed: the same command gives the same characters.
 """
 
 from __future__ import annotations
@@ -24,17 +23,7 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where this file is imported
 
-from rendering.files import (
-    Plan,
-    add_surfaces,
-    list_bare,
-    list_missing,
-    open_folder,
-    read_characters,
-    write_character,
-    write_sheet,
-)
-from rendering.looks import Look, draw_look
+from rendering.files import Plan, list_missing, open_folder, read_characters, write_character, write_sheet
 from rendering.motion import ACTIONS, DIRECTIONS
 
 
@@ -91,68 +80,47 @@ def render(folder: Path, plan: Plan, *, blend: bool = False) -> int:
     """Render what is missing; see `main`."""
     open_folder(folder, plan)
     todo = list(list_missing(folder, plan))
+    sheets = sum(len(actions) for _, actions in todo)
     print(f"{len(plan.characters) - len(todo)} of {len(plan.characters)} characters are there", file=sys.stderr)
+    if not todo:
+        return 0
+    from rendering.scene import Stage  # loads Blender
+
     stop = _Stop()
     before = signal.signal(signal.SIGINT, stop.ask)
+    started, done = time.monotonic(), 0
+    poses = plan.poses
     try:
-        if todo:
-            _render(folder, plan, todo, stop, blend=blend)
-        if not stop.asked:
-            _add_surfaces(folder, plan, stop)
+        with tempfile.TemporaryDirectory(prefix="bitpuppet-render-") as scratch:
+            for look, actions in todo:
+                stage = Stage(look, plan.size, plan.engine, plan.samples, Path(scratch))
+                for action in actions:
+                    rows = [stage.render(poses[action], direction) for direction in plan.directions]
+                    if stop.asked:
+                        break
+                    write_sheet(folder / look.name / f"{action}.png", rows)
+                    done += 1
+                    _tell(look.name, action, done, sheets, time.monotonic() - started)
+                if stop.asked:
+                    break
+                if blend:
+                    stage.save(folder / look.name / "character.blend")
+                write_character(folder, look, plan)
     finally:
         signal.signal(signal.SIGINT, before)
+    frames = done * len(plan.directions) * plan.frames
+    seconds = time.monotonic() - started
+    print(f"\n{done} sheets, {frames} frames, {seconds / max(frames, 1):.3f} s a frame", file=sys.stderr)
     if stop.asked:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
 
 
-def _render(folder: Path, plan: Plan, todo: Sequence[tuple[Look, list[str]]], stop: _Stop, *, blend: bool) -> None:
-    """Render sheets and what belongs to them, character by character, until Ctrl-C is pressed."""
-    from rendering.scene import Stage  # loads Blender
-
-    sheets = sum(len(actions) for _, actions in todo)
-    started, done = time.monotonic(), 0
-    poses = plan.poses
-    with tempfile.TemporaryDirectory(prefix="bitpuppet-render-") as scratch:
-        for look, actions in todo:
-            stage = Stage(look, plan.size, plan.engine, plan.samples, Path(scratch))
-            for action in actions:
-                rows = [stage.render(poses[action], direction) for direction in plan.directions]
-                if stop.asked:
-                    break
-                write_sheet(folder / look.name / f"{action}.png", rows)
-                done += 1
-                _tell(look.name, action, done, sheets, time.monotonic() - started)
-            if stop.asked:
-                break
-            if blend:
-                stage.save(folder / look.name / "character.blend")
-            add_surfaces(folder, look, plan)
-            write_character(folder, look, plan)
-    frames = done * len(plan.directions) * plan.frames
-    seconds = time.monotonic() - started
-    print(f"\n{done} sheets, {frames} frames, {seconds / max(frames, 1):.3f} s a frame", file=sys.stderr)
-
-
-def _add_surfaces(folder: Path, plan: Plan, stop: _Stop) -> None:
-    """Add surfaces to characters that were rendered without them; Blender is not needed for that."""
-    looks = (draw_look(plan.seed, number) for number in plan.characters)
-    bare = [look for look in looks if list_bare(folder, look, plan)]
-    started = time.monotonic()
-    for done, look in enumerate(bare, 1):
-        if stop.asked:
-            break
-        add_surfaces(folder, look, plan)
-        _tell(look.name, "surfaces", done, len(bare), time.monotonic() - started)
-    if bare:
-        print(file=sys.stderr)
-
-
 def _tell(name: str, action: str, done: int, total: int, seconds: float) -> None:
     left = seconds / done * (total - done)
     end, start = ("", "\r") if sys.stderr.isatty() else ("\n", "")
-    line = f"{start}{name} {action:5s}  {done} of {total}, about {left / 60:.0f} min left"
+    line = f"{start}{name} {action:5s}  {done} of {total} sheets, about {left / 60:.0f} min left"
     print(line, end=end, file=sys.stderr, flush=True)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from bitpuppet.data.duets import draw_duet
 from bitpuppet.data.mixture import Mixture, Share
@@ -109,41 +108,6 @@ def test_turning_and_oblique_directions_have_no_name(folder: Path, tmp_path: Pat
     assert scene.names is not None
     known = sorted(tuple(names[:, 0]) for names in scene.names)
     assert known == [(UNNAMED,) * 4] * 3 + [(0,) * 4]
-
-
-def test_surfaces_go_with_the_frames(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "known")
-    for number in range(6):  # the others have none
-        for action in ACTIONS:
-            home = tmp_path / "known" / f"{number:04d}"
-            with Image.open(home / f"{action}.png") as sheet:
-                pixels = np.asarray(sheet.convert("RGBA"))
-            codes = np.where(pixels[..., 3:] == 255, 255 - pixels, 0).astype(np.uint8)
-            codes[..., 3] = np.where(pixels[..., 3] == 255, 255, 0)
-            Image.fromarray(codes).save(home / f"{action}.surface.png")
-    plain = Mixture([Share(RenderedSource(tmp_path / "known", 64), 1.0, 0.0)]).draw(0, 8, 3, 4)
-    assert plain.content_surfaces is plain.target_surfaces is None
-    batch = Mixture([Share(RenderedSource(tmp_path / "known", 64, surfaces=True), 1.0, 0.0)]).draw(0, 8, 3, 4)
-    assert np.array_equal(batch.target, plain.target)
-    assert batch.content_surfaces is not None
-    assert batch.target_surfaces is not None
-    known = 0
-    for frames, surfaces in ((batch.content, batch.content_surfaces), (batch.target, batch.target_surfaces)):
-        for clip, shown in zip(frames, surfaces, strict=True):
-            if clip[..., 0].max() > 20 * 5 + 10:
-                assert not shown.any()
-                continue
-            solid = clip[..., 3] == 255
-            assert np.array_equal(shown[..., 3] == 255, solid)
-            assert np.array_equal(shown[solid][:, :3], 255 - clip[solid][:, :3])
-            known += 1
-    assert 0 < known < 16
-    Image.fromarray(np.zeros((32, 64, 4), np.uint8) + 255).save(tmp_path / "known" / "0000" / "walk.surface.png")
-    source = RenderedSource(tmp_path / "known", 64, surfaces=True)
-    with pytest.raises(BitpuppetError, match=r"0000 has surfaces that do not fit its frames; remove"):
-        source.surface("0000", 0)
-    assert source.surface("0001", 0).any()
-    assert not source.surface("0007", 0).any()
 
 
 def test_folders_that_cannot_be_used_are_told(folder: Path, tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bitpuppet.model.denoiser import Denoiser
+from bitpuppet.model.denoiser import Denoiser, Lent, Memory
 from bitpuppet.model.diffusion import precondition
-from bitpuppet.model.memory import Lent, Memory
 from bitpuppet.model.preset import PRESETS
 from bitpuppet.model.readings import average_readings, cut_windows
 

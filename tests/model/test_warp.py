@@ -13,7 +13,7 @@ from bitpuppet.model.bcd import BitrateControlledDiffusion
 from bitpuppet.model.codec import PatchCodec
 from bitpuppet.model.preset import PRESETS, Preset
 from bitpuppet.model.reference import Nearest
-from bitpuppet.model.warp import SUMMARY, Poses, Warp
+from bitpuppet.model.warp import SUMMARY, Warp
 
 PRESET = replace(
     PRESETS["tiny"], name="warped", canvas=16, patch=8, head="values", sampler="euler", nearest=3, warp=True
@@ -33,7 +33,7 @@ def take(weights: torch.Tensor) -> Nearest:
 
 def draw(warp: Warp, frames: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
     hidden = torch.zeros(2, 4 if places is None else places.shape[1], PRESET.width)
-    drawn: torch.Tensor = warp(warp.ask_for(hidden, take(WEIGHTS)), frames, places)
+    drawn: torch.Tensor = warp(hidden, frames, take(WEIGHTS), places)
     return drawn
 
 
@@ -79,7 +79,7 @@ def test_each_pixel_chooses_its_reference() -> None:
 def test_fewer_references_than_the_preset_takes_are_enough() -> None:
     warp, frames = Warp(PRESET), make_frames()[:, :1]
     hidden = torch.randn(2, 4, PRESET.width)
-    drawn = warp(warp.ask_for(hidden, take(torch.ones(2, 1))), frames, None)
+    drawn = warp(hidden, frames, take(torch.ones(2, 1)), None)
     torch.testing.assert_close(drawn, frames[:, 0], atol=1e-5, rtol=1e-4)
     assert warp.describe(frames).shape == hidden.shape
 
@@ -91,51 +91,6 @@ def test_references_are_told_apart_one_by_one() -> None:
         warp.look.weight[:, 2 * SUMMARY :] = 1.0  # the third alone
     assert torch.equal(warp.describe(frames), warp.describe(torch.cat([frames[:, [1, 0]], frames[:, 2:]], dim=1)))
     assert not torch.equal(warp.describe(frames), warp.describe(frames.flip(1)))
-
-
-def test_poses_of_references_say_nothing_at_first_and_then_whose_they_are() -> None:
-    poses = Poses(PRESET)
-    motion = torch.randn(2, 3, PRESET.motion_width)
-    assert not poses.tell_each(motion).any() and not poses.tell_all(motion).any()
-    with torch.no_grad():
-        poses.each.weight.normal_()
-        poses.all.weight.normal_()
-    assert poses.tell_each(motion).shape == (2, 3, SUMMARY)
-    torch.testing.assert_close(poses.tell_each(motion.flip(1)), poses.tell_each(motion).flip(1))
-    assert poses.tell_all(motion).shape == (2, PRESET.width)
-    assert not torch.allclose(poses.tell_all(motion.flip(1)), poses.tell_all(motion))
-    padded = torch.cat([motion[:, :2], torch.zeros_like(motion[:, 2:])], dim=1)
-    torch.testing.assert_close(poses.tell_all(motion[:, :2]), poses.tell_all(padded))
-
-
-def test_the_denoiser_is_told_the_poses_of_its_references_but_not_of_hidden_frames() -> None:
-    torch.manual_seed(0)
-    preset = replace(PRESETS["render64"], width=64, encoder_blocks=1, denoiser_blocks=2, stem_width=8, mirrored=False)
-    model = BitrateControlledDiffusion(preset).eval()
-    assert model.denoiser.poses is not None
-    with torch.no_grad():
-        for part in (model.denoiser.poses.each, model.denoiser.poses.all):
-            part.weight.normal_()
-        for parameter in model.denoiser.parameters():
-            if not parameter.any():
-                parameter.normal_(std=0.1)
-    frames = torch.randint(0, 256, (3, 64, 64, 4), dtype=torch.uint8)
-    content, tokens = model.encode_content(frames), model.encode_motion(frames)
-    assert content.references is not None
-    noise = torch.randn(3, preset.tokens, preset.token_width)
-
-    def draw_with(motion: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
-        assert content.references is not None
-        references = content.references._replace(motion=motion, mask=shown)
-        return model.decode(content._replace(references=references), tokens, steps=1, noise=noise)
-
-    motion, every = content.references.motion, torch.ones(1, 3, dtype=torch.bool)
-    plain = draw_with(motion, every)
-    moved = motion.clone()
-    moved[:, 2] += 1.0
-    assert not torch.allclose(draw_with(moved, every), plain)
-    hidden = torch.tensor([[True, True, False]])
-    assert torch.equal(draw_with(moved, hidden), draw_with(motion, hidden))
 
 
 def test_flow_learns_to_follow_what_has_moved() -> None:
@@ -152,7 +107,7 @@ def test_flow_learns_to_follow_what_has_moved() -> None:
     optimizer = torch.optim.Adam(warp.parameters(), lr=1e-2)
     errors = []
     for _ in range(40):
-        error = (warp(warp.ask_for(hidden, take(torch.ones(2, 1))), frames, None) - target).square().mean()
+        error = (warp(hidden, frames, take(torch.ones(2, 1)), None) - target).square().mean()
         optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -169,11 +124,6 @@ def test_render64_draws_with_any_number_of_content_frames(canvas: int) -> None:
         content, tokens = model.encode_content(frames[:count]), model.encode_motion(frames)
         drawn = model.decode(content, tokens, steps=1, noise=torch.randn(3, preset.tokens, preset.token_width))
         assert drawn.shape == (3, canvas, canvas, 4) and drawn.isfinite().all()
-
-
-def test_poses_serve_to_fetch_pixels_and_nothing_else() -> None:
-    with pytest.raises(BitpuppetError, match="set knows_poses to false, or warp to true"):
-        replace(PRESET, warp=False, knows_poses=True)
 
 
 @pytest.mark.parametrize("change", [{"reference": False}, {"head": "palette"}, {"prediction": "edm"}])

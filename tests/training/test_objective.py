@@ -89,39 +89,6 @@ def test_losses_are_finite_and_have_gradient() -> None:
             assert sum(float(gradient.abs().sum()) for gradient in gradients if gradient is not None) > 0
 
 
-def test_flow_learns_from_surfaces_of_frames_that_are_shown() -> None:
-    preset = replace(TINY, head="values", sampler="euler", warp=True)
-    batch = draw_batch()
-    codes = torch.arange(TINY.canvas, dtype=torch.uint8).expand(TINY.canvas, -1)
-    surface = torch.stack([codes * 3, codes.T * 3, torch.full_like(codes, 9), torch.full_like(codes, 255)], dim=-1)
-    known = batch._replace(
-        shown=torch.tensor([[True, True, False]] * 2),
-        target_surfaces=surface.expand(2, 2, -1, -1, -1),
-        content_surfaces=surface.roll(4, 1).expand(2, 3, -1, -1, -1).contiguous(),
-    )
-
-    def learn(some: TensorBatch) -> tuple[float, torch.Tensor]:
-        torch.manual_seed(0)
-        objective = CrossDriving(BitrateControlledDiffusion(preset), Recipe(learns="frames"))
-        torch.manual_seed(1)
-        total = objective(some, 1.0).total
-        total.backward()
-        warp = objective.model.denoiser.warp
-        assert warp is not None and warp.ask.bias.grad is not None
-        return float(total.detach()), warp.ask.bias.grad.view(-1, preset.nearest, 3)
-
-    plain, _ = learn(known._replace(target_surfaces=None, content_surfaces=None))
-    total, asked = learn(known)
-    # Everything is four pixels to the right in content, wherever it is not a mirror's.
-    assert total > plain
-    assert float(asked[:, :, 0].sum()) < 0
-    hidden = known.content_surfaces
-    assert hidden is not None
-    other = hidden.clone()
-    other[:, 2] = hidden[:, 2].flip(1)
-    assert learn(known._replace(content_surfaces=other))[0] == total, "the hidden frame has no say"
-
-
 def test_references_of_values_are_found_by_their_looks_and_not_by_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shaded frames have no palette whose entries could be counted: all frames would suit equally well."""
     called = []

@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 
 from .looks import Look, draw_look
 from .motion import ACTIONS, DIRECTIONS, Pose, make_pose
-from .surfaces import Surface
 
 PLAN = "rendered.json"
 CHARACTER = "character.json"
-SURFACE = ".surface.png"
-"""What an action's surfaces are called, after its name."""
 VERSION = 1
 """Goes up when the same seed draws other pictures than before."""
 MAX_CHARACTERS, MAX_FRAMES, MAX_SIZE = 100_000, 64, 256
@@ -111,21 +108,6 @@ def list_missing(folder: Path, plan: Plan) -> Iterator[tuple[Look, list[str]]]:
         missing = [action for action in plan.actions if not (folder / look.name / f"{action}.png").is_file()]
         if missing or not (folder / look.name / CHARACTER).is_file():
             yield look, missing
-
-
-def add_surfaces(folder: Path, look: Look, plan: Plan) -> int:
-    """Write the surfaces (see `surfaces`) of a character that lacks some; returns how many."""
-    missing = list_bare(folder, look, plan)
-    if missing:
-        surface, poses = Surface(look, plan.size), plan.poses
-        for action in missing:
-            write_sheet(folder / look.name / f"{action}{SURFACE}", surface.show(poses[action], plan.directions))
-    return len(missing)
-
-
-def list_bare(folder: Path, look: Look, plan: Plan) -> list[str]:
-    """The actions of a character whose surfaces are missing."""
-    return [action for action in plan.actions if not (folder / look.name / f"{action}{SURFACE}").is_file()]
 
 
 def write_character(folder: Path, look: Look, plan: Plan) -> None:

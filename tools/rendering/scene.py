@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from .figure import Part, build_parts, find_view, list_bones
 from .looks import Colour, Look
 from .motion import DIRECTIONS, Pose, find_height
-from .view import ELEVATION, FLOOR
 
+_FLOOR = 0.07
+"""Part of the picture that is below the soles, seen a little from above."""
+ELEVATION = 9.0
+"""Degrees that the camera looks down."""
 _COARSE = 128
 """Pixels of a frame up to which the corners of the meshes are too small to be seen."""
 ENGINES = {"workbench": "BLENDER_WORKBENCH", "cycles": "CYCLES"}
@@ -42,7 +45,7 @@ class Stage:
         self._scratch = scratch
         self._rig = _make_rig(look)
         _make_mesh(look, self._rig, size)
-        _place_camera(find_view(look) / (1 - FLOOR))
+        _place_camera(find_view(look) / (1 - _FLOOR))
         if engine == "cycles":
             _place_lamps()
         _set_up(size, engine, samples, scratch)
@@ -194,7 +197,7 @@ def _place_camera(view: float) -> None:
     camera.type, camera.ortho_scale, camera.clip_end = "ORTHO", view, 50
     place = bpy.data.objects.new("camera", camera)
     bpy.context.collection.objects.link(place)
-    middle = view * (0.5 - FLOOR)
+    middle = view * (0.5 - _FLOOR)
     tilt = radians(ELEVATION)
     place.location = (0, -10 * cos(tilt), middle + 10 * sin(tilt))
     place.rotation_euler = (radians(90) - tilt, 0, 0)

@@ -56,10 +56,6 @@ class PairBatch:
     """(B, R, H, W): as `numbers`."""
     names: NDArray[np.int64] | None = None
     """(B, T + N, 2): which way the target and then the content frames face, and which moment they show (`poses`)."""
-    content_surfaces: Frames | None = None
-    """(B, N, H, W, 4): which points of the body content shows, see `rendered`, 0 where nobody knows; None for all."""
-    target_surfaces: Frames | None = None
-    """(B, T, H, W, 4): the same for the target."""
 
 
 MOST_COLOURS = 55
@@ -92,8 +88,6 @@ class Scene(NamedTuple):
     """(K, T, 64, 64, 4): these characters in its poses."""
     names: list[NDArray[np.int64]] | None = None
     """What the frames of each clip show, (T, 2) each, see `poses`; None where nobody knows."""
-    surfaces: list[Frames] | None = None
-    """Which points of the body each clip shows, see `rendered.RenderedFolder.read_surface`; None where nobody knows."""
 
 
 class Source(Protocol):
@@ -272,7 +266,6 @@ class Mixture:
         else:
             taken = rng.choice(len(clip), size=target_frames, replace=len(clip) < target_frames)
         content, target, lent = pool[picked], clip[taken], _flatten(scene.lent, clip, taken)
-        surfaces = scene.surfaces
         palette = pick_colours(pool)
         wanted, numbers, lent_numbers = (number_colours(frames, palette) for frames in (target, content, lent))
         if rng.random() < share.recoloured:
@@ -297,8 +290,6 @@ class Mixture:
             lent=lent,
             lenders=_flatten(scene.lenders, clip, taken),
             lent_numbers=lent_numbers,
-            content_surfaces=None if surfaces is None else np.concatenate(surfaces[known])[picked],
-            target_surfaces=None if surfaces is None else surfaces[0][taken],
         )
 
 
@@ -316,8 +307,6 @@ class _Pair(NamedTuple):
     lent: Frames
     lenders: Frames
     lent_numbers: Frames
-    content_surfaces: Frames | None
-    target_surfaces: Frames | None
 
 
 _ALIKE = ("content", "shown", "target", "motion", "wanted", "numbers", "names")
@@ -332,11 +321,6 @@ def _stack(pairs: Sequence[_Pair]) -> PairBatch:
         for name in ("lent", "lenders", "lent_numbers"):
             parts[name] = _pad([getattr(pair, name) for pair in pairs], most)
         parts["lent_shown"] = np.arange(most) < lent[:, None]
-    for name, like in (("content_surfaces", "content"), ("target_surfaces", "target")):
-        some = [getattr(pair, name) for pair in pairs]
-        if any(one is not None for one in some):
-            unknown = np.zeros_like(parts[like][0])
-            parts[name] = np.stack([unknown if one is None else one for one in some])
     return PairBatch(colours=_pad([pair.palette for pair in pairs], MOST_COLOURS), counts=counts, **parts)
 
 

@@ -4,29 +4,69 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 
 from bitpuppet.model.attention import attend
-from bitpuppet.model.content import HIDDEN, Content
-from bitpuppet.model.memory import BlockMemory, Lent, Memory, Prediction
+from bitpuppet.model.content import HIDDEN, Content, Palette
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.pieces import Candidates
 from bitpuppet.model.preset import Preset
-from bitpuppet.model.reference import Pointer, References
+from bitpuppet.model.reference import ROWS, Pointer, References
 from bitpuppet.model.telling import Telling
 from bitpuppet.model.temporal import TemporalBlock
-from bitpuppet.model.warp import Poses, Warp
+from bitpuppet.model.warp import Warp
 
 KEYS = 32
 """Attention is fastest where the number of keys is a multiple of this."""
 WAVES = 64
 """Sines and cosines that describe a noise level."""
+
+
+class BlockMemory(NamedTuple):
+    """Keys and values of content tokens for one block, each (B, heads, M, E).
+
+    Every other block sees the K queries alone: the frames' own tokens are many, and attention to them is dear.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+
+class Memory(NamedTuple):
+    """Content of B clips as the denoiser sees it, made once for all frames and sampling steps."""
+
+    blocks: list[BlockMemory]
+    bias: Tensor
+    """Added to the attention to content tokens, (B, M): it hides those that do not count."""
+    palette: Palette | None
+    colour_keys: Tensor | None
+    """The palette head's keys, (B, P, pixel_width + 1)."""
+    references: References | None
+
+    def multiply(self, times: int) -> Memory:
+        """All clips so many times, one row of them after the other."""
+        blocks = [BlockMemory(*(repeat(part, ROWS, r=times) for part in block)) for block in self.blocks]
+        palette = None if self.palette is None else Palette(*(repeat(part, ROWS, r=times) for part in self.palette))
+        keys = None if self.colour_keys is None else repeat(self.colour_keys, ROWS, r=times)
+        references = None if self.references is None else self.references.multiply(times)
+        return Memory(blocks, repeat(self.bias, ROWS, r=times), palette, keys, references)
+
+
 _HAIR = 1e-3
 """By so much more a frame counts that was lent for this very one, beside others of the same motion."""
+
+
+class Lent(NamedTuple):
+    """Frames of a bank for F frames that are asked for, the nearest ones of the character that leads."""
+
+    worth: Tensor
+    """The bank's trust where it knows the very pose, less the farther its motion is, (F,)."""
+    numbers: Tensor
+    """The palette entries of their pixels, token by token, int64 (F, tokens * pixels)."""
 
 
 class Block(nn.Module):
@@ -105,7 +145,6 @@ class Denoiser(nn.Module):
         if preset.reference and preset.telling_width:
             self.telling = Telling(preset)
         self.warp = Warp(preset) if preset.warp else None
-        self.poses = Poses(preset) if preset.warp and preset.knows_poses else None
         self.sameness = nn.Linear(1, width) if preset.reference else None
         self.pointer: Pointer | None = None
         if preset.reference and preset.head == "palette":
@@ -153,20 +192,6 @@ class Denoiser(nn.Module):
         temporal: bool = True,
         passed: int | Tensor = 0,
     ) -> Tensor:
-        """The values of `predict`, with its arguments."""
-        return self.predict(tokens, noise_level, motion, memory, places, temporal=temporal, passed=passed).values
-
-    def predict(
-        self,
-        tokens: Tensor,
-        noise_level: Tensor,
-        motion: Tensor,
-        memory: Memory,
-        places: Tensor | None = None,
-        *,
-        temporal: bool = True,
-        passed: int | Tensor = 0,
-    ) -> Prediction:
         """Predict.
 
         Args:
@@ -180,36 +205,30 @@ class Denoiser(nn.Module):
             passed: see `References.find_nearest`.
 
         Returns:
-            Its values are (F, L, D), or with the palette head logits (F, L * pixels, P). Where values are those of the
-            clean frame, they are told as differences from the references: what does not move need not be learnt.
+            Values (F, L, D), or with the palette head logits (F, L * pixels, P). Where values are those of the clean
+            frame, they are told as differences from the references: what does not move need not be learnt.
         """
         clips = len(memory.bias)
         where = self.places if places is None else self.places[places]
         hidden = self.embed(tokens) + where
-        nearest, mixed, given, placed, start = None, None, None, None, None
-        each, together = None, None
+        nearest, mixed, given, placed = None, None, None, None
         if self.reference is not None and self.closeness is not None and self.metric is not None:
             if memory.references is None:
                 raise ValueError("the denoiser needs content with references")
             nearest = memory.references.find_nearest(motion, self.closeness, self.metric, self.nearest, passed)
             if self.telling is not None or self.warp is not None:
                 given = memory.references.take_tokens(nearest)
-                start = memory.references.take_motion(nearest).to(motion.dtype)
                 if self.telling is not None:
+                    start = memory.references.take_motion(nearest).to(motion.dtype)
                     given = given + self.telling(given, start, repeat(motion, "f w -> f r w", r=start.shape[1]))
                 placed = given if places is None else torch.take_along_dim(given, places[:, None, :, None], dim=2)
             mixed = memory.references.mix_tokens(nearest, places, placed)
             hidden = hidden + self.reference(mixed)
-            if self.poses is not None and start is not None:
-                start = start * (nearest.weights > 0)[..., None]  # hidden frames have no weight at all
-                each, together = self.poses.tell_each(start), self.poses.tell_all(start)
             if self.warp is not None and placed is not None:
-                hidden = hidden + self.warp.describe(placed, each)
+                hidden = hidden + self.warp.describe(placed)
         condition = self.noise(embed_waves(noise_level, WAVES).to(hidden.dtype)) + self.motion(motion)
         if nearest is not None and self.sameness is not None:
             condition = condition + self.sameness(nearest.sameness[:, None].to(hidden.dtype))
-        if together is not None:
-            condition = condition + together
         condition = nn.functional.silu(condition)
         shown = repeat(memory.bias, "b m -> (b t) 1 1 m", t=len(tokens) // clips)
         bias = nn.functional.pad(shown, (tokens.shape[1], 0)).to(hidden.dtype)
@@ -224,15 +243,13 @@ class Denoiser(nn.Module):
                 raise ValueError("the palette head needs content with a palette")
             logits: Tensor = self.head(hidden, memory.colour_keys)
             if self.pointer is None or memory.references is None or nearest is None:
-                return Prediction(logits, nearest, None)
+                return logits
             numbers = memory.references.take_numbers(nearest, places, self.patch)
-            return Prediction(self.pointer(hidden, logits, nearest, numbers), nearest, None)
-        flow = None
+            return self.pointer(hidden, logits, nearest, numbers)  # type: ignore[no-any-return]
         if self.warp is not None and nearest is not None and given is not None:
-            flow = self.warp.ask_for(hidden, nearest)
-            mixed = self.warp(flow, given, places)
+            mixed = self.warp(hidden, given, nearest, places)
         values: Tensor = self.head(hidden)
-        return Prediction(values if mixed is None or not self.differences else values + mixed, nearest, flow)
+        return values if mixed is None or not self.differences else values + mixed
 
     def know_mirrored(self, motion: Tensor) -> Tensor:
         """Motion of content frames and of what a mirror shows of them, as references are known by it.

@@ -87,8 +87,6 @@ class Preset:
     warp: bool = False
     """Whether each pixel is fetched from where they show it, from one of them more than others; else their mean is
     taken at the same place."""
-    knows_poses: bool = False
-    """Whether the denoiser is told the motion of each of them, too, where pixels are fetched (`warp.Poses`)."""
     telling_width: int = 0
     """Hidden width of what tells from motion how a reference differs from the frame that is asked for; 0 for none."""
     relative: bool = False
@@ -156,11 +154,6 @@ class Preset:
             raise BitpuppetError(
                 f"preset {self.name}: values are fetched from references; set warp to false, or reference to true, "
                 "head to values and prediction to clean"
-            )
-        if self.knows_poses and not self.warp:
-            raise BitpuppetError(
-                f"preset {self.name}: poses of references serve to fetch pixels from them; set knows_poses to false, "
-                "or warp to true"
             )
         if self.relative and not self.reference:
             raise BitpuppetError(
@@ -299,7 +292,6 @@ PRESETS: Mapping[str, Preset] = {
         head="values",
         nearest=4,
         warp=True,
-        knows_poses=True,
         sampler="euler",
         steps=1,
         stem_hidden=96,

@@ -14,9 +14,8 @@ from einops import rearrange, repeat
 from torch import Tensor
 
 from bitpuppet.model.codec import EMPTY
-from bitpuppet.model.denoiser import Denoiser
+from bitpuppet.model.denoiser import Denoiser, Memory
 from bitpuppet.model.diffusion import StepCallback, precondition
-from bitpuppet.model.memory import Memory
 from bitpuppet.model.pieces import FRAMES, consult_pieces
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.reference import ROWS

@@ -38,8 +38,6 @@ class TensorBatch(NamedTuple):
     lent_shown: Tensor | None = None
     lent_numbers: Tensor | None = None
     names: Tensor | None = None
-    content_surfaces: Tensor | None = None
-    target_surfaces: Tensor | None = None
 
     @classmethod
     def from_arrays(cls, batch: PairBatch, device: torch.device) -> TensorBatch:

@@ -13,6 +13,7 @@ from bitpuppet.data.mixture import UNKNOWN
 from bitpuppet.model.bcd import BitrateControlledDiffusion, Picked, pick_tokens, take_tokens
 from bitpuppet.model.codec import Codec
 from bitpuppet.model.content import Content, Palette
+from bitpuppet.model.denoiser import Memory
 from bitpuppet.model.diffusion import (
     Predict,
     denoise,
@@ -23,20 +24,16 @@ from bitpuppet.model.diffusion import (
     precondition,
 )
 from bitpuppet.model.frame_encoder import FrameEncoder
-from bitpuppet.model.memory import Memory, Prediction
 from bitpuppet.model.quantizer import FINAL_SHARPNESS, Quantized, hard_entropy_bits
 from bitpuppet.model.reference import References, mirror
 from bitpuppet.training.agreement import score_agreement
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
 from bitpuppet.training.retrieval import score_likeness, score_retrieval
-from bitpuppet.training.true_flow import pack_surfaces, score_flow
 from bitpuppet.training.variation import add_noise, shift_clips
 
 RETRIEVAL = 0.05
 """Weight of finding the right references, beside the loss of a pixel."""
-FLOW = 0.005
-"""Weight of a pixel by which flow is wrong, and of a nat by which shares are, where surfaces are known."""
 
 
 class CrossDriving(nn.Module):
@@ -75,17 +72,16 @@ class CrossDriving(nn.Module):
         else:
             sigma = draw_noise_levels(model.preset, len(clean), recipe.share_at_max, clean.device)
 
-        def predict(tokens: Tensor, level: Tensor) -> Prediction:
-            return model.denoiser.predict(
+        def predict(tokens: Tensor, level: Tensor) -> Tensor:
+            return model.denoiser(  # type: ignore[no-any-return]
                 tokens, level, quantized.motion, memory, rebuilt.places, temporal=recipe.temporal
             )
 
-        start = self._guess_start(lambda tokens, level: predict(tokens, level).values, memory, rebuilt.tokens)
+        start = self._guess_start(predict, memory, rebuilt.tokens)
         noisy = start + sigma[:, None, None] * torch.randn_like(start)
 
         c = precondition(model.preset, sigma)
-        drawn = predict(c.scale * noisy, c.noise)
-        prediction = drawn.values
+        prediction = predict(c.scale * noisy, c.noise)
         if content.palette is None:
             error = c.skip * noisy + c.out * prediction.float() - rebuilt.tokens
             squared = error.square().mean(dim=(1, 2))
@@ -113,7 +109,6 @@ class CrossDriving(nn.Module):
             else:
                 found = score_likeness(likeness, clean, content.references)
             total = total + RETRIEVAL * found
-        total = total + FLOW * self._score_flow(drawn, batch, rebuilt.places)
         if recipe.agreement and others is not None and recipe.learns == "all":
             own = rearrange(self._encode_motion(clean, clips), "(b t) g w -> b t (g w)", b=clips)
             poses = torch.cat([batch.target, batch.content], dim=1)
@@ -127,18 +122,6 @@ class CrossDriving(nn.Module):
             soft_bits=quantized.bits.detach(),
             hard_bits=hard_entropy_bits(quantized.indices, model.preset.codewords),
         )
-
-    def _score_flow(self, drawn: Prediction, batch: TensorBatch, places: Tensor) -> Tensor:
-        """What is wrong with where pixels were fetched from; 0 where nobody knows."""
-        if drawn.flow is None or drawn.nearest is None or batch.content_surfaces is None:
-            return drawn.values.new_zeros(())
-        assert batch.target_surfaces is not None  # data give both or none
-        preset = self.model.preset
-        counted = batch.content_surfaces * batch.shown[:, :, None, None, None]  # hidden frames show nothing
-        shown = pack_surfaces(counted, mirrored=preset.mirrored)
-        target = rearrange(batch.target_surfaces, "b t h w v -> (b t) h w v")
-        score = score_flow(drawn.flow, drawn.nearest, places, target, shown, preset.patch)
-        return score.offsets + score.shares
 
     @torch.no_grad()
     def _guess_start(self, predict: Predict, memory: Memory, clean: Tensor) -> Tensor:
