@@ -22,10 +22,10 @@ Frames = NDArray[np.uint8]
 PLAN, CHARACTER = "rendered.json", "character.json"
 HELD_OUT_EVERY = 10
 """One character in so many, by its number, is for tests alone."""
-_TURN = "turn"
-"""The action that shows all directions: seen from another one it is the same pictures at other moments."""
 CAPACITY = 16_000
 """Clips that are kept in memory, of 570 characters with 28 motions: 2.1 GB where frames have 64 pixels."""
+_TURN = "turn"
+"""The action that shows all directions: seen from another one it is the same pictures at other moments."""
 _MAX_JSON = 1 << 20
 _NAME = re.compile(r"[a-z][a-z-]{0,30}")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, snap
-from bitpuppet.data.puppets.clothes import nearest
+from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, nearest, snap
 from bitpuppet.data.puppets.effects import draw_effects
 from bitpuppet.data.puppets.palettes import BASE, BLACK, BOOT, EDGE, HAIR, IRIS, LIGHT, SHADOW, SKIN, TRIM, WHITE
 from bitpuppet.data.puppets.poses import Pose, find_pose
 from bitpuppet.data.puppets.recipe import Puppet
 from bitpuppet.data.puppets.skeleton import Joint, project, step, turn
-from bitpuppet.data.puppets.stage import Stage, draw_bar
+from bitpuppet.data.puppets.stage import Stage, draw_ball, draw_bar
 
 # Shares of the frame side: body length, thickness, leg, neck rise, neck reach, head radius, snout, tail, leg thickness.
 _SHAPES = {
@@ -100,11 +99,6 @@ class Beast:
             puppet.outline, draw_effects(stage, puppet, animation, phase, self.direction, 0.0, puppet.size * 0.2)
         )
 
-    def _ball(self, layer: Canvas, joint: Joint, diameter: float, material: int, tone: int = BASE) -> None:
-        d = max(nearest(diameter), 1)
-        at = (snap(joint.x, d), snap(joint.y, d))
-        layer.limb(at, at, (d, d), material, tone)
-
     def _add_leg(
         self,
         stage: Stage,
@@ -177,7 +171,7 @@ class Beast:
             layer, b, e, (max(bushy, thin), max(bushy * 0.5, 1.0)), HAIR if self.kind in ("fox", "wolf") else material
         )
         if self.kind == "fox":
-            self._ball(layer, e, bushy * 0.6, HAIR, LIGHT)
+            draw_ball(layer, e, bushy * 0.6, HAIR, LIGHT)
         parts.append((-30.0 if self.direction != "up" else 40.0, layer))
 
     def _add_body(
@@ -202,7 +196,7 @@ class Beast:
             for i in range(6):
                 t = i / 5.0
                 bump = Joint(a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t - self.body * (0.42 if i % 2 else 0.34), 0.0)
-                self._ball(layer, bump, self.body * 0.36, HAIR, LIGHT if i % 2 else BASE)
+                draw_ball(layer, bump, self.body * 0.36, HAIR, LIGHT if i % 2 else BASE)
         self._mark(layer, a, b)
         if self.kind in ("horse", "boar", "wolf") and self.side:
             crest = Joint(neck.x - (b.x - a.x) * 0.12, neck.y - self.head * 0.4, 0.0)
@@ -229,7 +223,7 @@ class Beast:
                 t = (i + 0.7) / count
                 x, y = a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t
                 if mark == 1:
-                    self._ball(cover, Joint(x, y + self.body * (0.22 if i % 2 else -0.2), 0.0), size * 0.09, HAIR)
+                    draw_ball(cover, Joint(x, y + self.body * (0.22 if i % 2 else -0.2), 0.0), size * 0.09, HAIR)
                 else:
                     x0 = nearest(x)
                     cover.fill(
@@ -271,7 +265,7 @@ class Beast:
                     ink(HAIR if i >= tall // 2 and self.kind in ("fox", "wolf", "cat") else SKIN, tone),
                 )
         layer.stamp(behind)
-        self._ball(layer, centre, 2 * r, SKIN)
+        draw_ball(layer, centre, 2 * r, SKIN)
         if self.direction != "up":
             self._draw_face(layer, x, y, facing, pose)
         parts.append((60.0 if self.direction != "up" else -40.0, layer))
@@ -319,7 +313,7 @@ class Beast:
             spots = [ex]
         else:
             muzzle = Joint(x, y + r * 0.48, 0.0)
-            self._ball(
+            draw_ball(
                 layer,
                 muzzle,
                 r * (1.25 if kind != "horse" else 1.5),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, snap
-from bitpuppet.data.puppets.clothes import draw_cape, draw_skirt, draw_torso, nearest
+from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, nearest, snap
+from bitpuppet.data.puppets.clothes import draw_cape, draw_skirt, draw_torso
 from bitpuppet.data.puppets.effects import draw_effects
 from bitpuppet.data.puppets.heads import draw_head, draw_robot_head
 from bitpuppet.data.puppets.items import clamp_tip, draw_book, draw_item, draw_shield, reach_of, spare_of

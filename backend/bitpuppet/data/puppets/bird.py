@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, snap
-from bitpuppet.data.puppets.clothes import nearest
+from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, nearest, snap
 from bitpuppet.data.puppets.effects import draw_effects
 from bitpuppet.data.puppets.palettes import BASE, BLACK, BOOT, EDGE, HAIR, IRIS, LIGHT, SHADOW, SKIN, TRIM, WHITE
 from bitpuppet.data.puppets.poses import Pose, find_pose
 from bitpuppet.data.puppets.recipe import Puppet
 from bitpuppet.data.puppets.skeleton import Joint, project, step, turn
-from bitpuppet.data.puppets.stage import Stage, draw_bar
+from bitpuppet.data.puppets.stage import Stage, draw_ball, draw_bar
 
 # Shares of the frame side: body radius, head radius, head rise and reach, leg, wing length and thickness, tail, beak.
 _SHAPES = {
@@ -222,7 +221,7 @@ class Bird:
             for side in (-1, 1):
                 base = Joint(x + side * r * 0.6, y - r * 0.6, 0.0)
                 draw_bar(layer, base, Joint(x + side * r * 0.85, y - r * 1.3, 0.0), (max(2.0, r * 0.45), 1.0), HAIR)
-        draw_bar(layer, Joint(x, y, 0), Joint(x, y, 0), (2 * r, 2 * r), SKIN)
+        draw_ball(layer, Joint(x, y, 0), 2 * r, SKIN)
         if self.direction != "up":
             if self.kind == "penguin":
                 self._paint_patch(layer, Joint(x + facing * r * 0.5, y + r * 0.3, 0), r * 1.3, WHITE)
@@ -233,7 +232,7 @@ class Bird:
 
     def _paint_patch(self, layer: Canvas, at: Joint, diameter: float, colour: int) -> None:
         patch = Canvas(layer.index.shape[1], layer.index.shape[0], layer.origin)
-        draw_bar(patch, at, at, (diameter, diameter), SKIN)
+        draw_ball(patch, at, diameter, SKIN)
         layer.index[(patch.index > 0) & (layer.index > 0)] = colour
 
     def _draw_face(self, layer: Canvas, x: float, y: float, pose: Pose) -> None:

@@ -33,6 +33,11 @@ def ink(material: int, tone: int = BASE) -> int:
     return 1 + 4 * material + tone
 
 
+def nearest(value: float) -> int:
+    """Nearest whole pixel, odd in the value so that left and right mirror each other."""
+    return int(value + 0.5) if value >= 0 else -int(-value + 0.5)
+
+
 def snap(value: float, thickness: int) -> int:
     """Nearest coordinate in half pixels on which a stroke of that thickness has crisp edges; odd in the value."""
     size = abs(value)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from bitpuppet.data.puppets.canvas import Canvas, ink
+from bitpuppet.data.puppets.canvas import Canvas, ink, nearest
 from bitpuppet.data.puppets.palettes import BASE, BOOT, BOTTOM, EDGE, GLOW, LIGHT, METAL, SHADOW, SKIN, TOP, TRIM
 from bitpuppet.data.puppets.poses import Pose
 from bitpuppet.data.puppets.recipe import Build, Puppet
 from bitpuppet.data.puppets.skeleton import Skeleton
-
-
-def nearest(value: float) -> int:
-    """Nearest whole pixel, odd in the value so that left and right mirror each other."""
-    return int(value + 0.5) if value >= 0 else -int(-value + 0.5)
 
 
 def _band(canvas: Canvas, centre: int, half: int, y: int, material: int, tone: int = BASE) -> None:

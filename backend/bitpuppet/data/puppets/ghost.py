@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, snap
-from bitpuppet.data.puppets.clothes import nearest
+from bitpuppet.data.puppets.canvas import DARKEST, RIM, Canvas, ink, nearest, snap
 from bitpuppet.data.puppets.effects import draw_effects
 from bitpuppet.data.puppets.hats import draw_hat
 from bitpuppet.data.puppets.heads import BACK, FRONT, SIDE, HeadShape

@@ -1,9 +1,8 @@
-"""The frame that a puppet is drawn into."""
+"""The frame that a puppet is drawn into, and strokes between joints."""
 
 from __future__ import annotations
 
-from bitpuppet.data.puppets.canvas import Canvas, drop_orphans, outline, snap
-from bitpuppet.data.puppets.clothes import nearest
+from bitpuppet.data.puppets.canvas import Canvas, drop_orphans, nearest, outline, snap
 from bitpuppet.data.puppets.palettes import BASE
 from bitpuppet.data.puppets.skeleton import Joint
 
@@ -53,7 +52,12 @@ class Stage:
 def draw_bar(
     layer: Canvas, start: Joint, end: Joint, widths: tuple[float, float], material: int, tone: int = BASE
 ) -> None:
-    """A limb between two joints, of one width at each; it is at least a pixel wide."""
+    """A stroke between two joints, of one width in pixels at each; it is at least a pixel wide."""
     first, last = max(nearest(widths[0]), 1), max(nearest(widths[1]), 1)
     places = (snap(start.x, first), snap(start.y, first)), (snap(end.x, last), snap(end.y, last))
     layer.limb(*places, (first, last), material, tone)
+
+
+def draw_ball(layer: Canvas, joint: Joint, diameter: float, material: int, tone: int = BASE) -> None:
+    """A ball about a joint, of a diameter in pixels; see `draw_bar`."""
+    draw_bar(layer, joint, joint, (diameter, diameter), material, tone)
