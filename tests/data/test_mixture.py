@@ -14,6 +14,7 @@ from bitpuppet.data.mixture import (
     BenchmarkSource,
     Mixture,
     PuppetSource,
+    Scene,
     Share,
     make_mixture,
     number_colours,
@@ -45,6 +46,26 @@ def test_shapes_and_shown_frames() -> None:
     assert batch.content.shape == (5, 4, 64, 64, 4) and batch.target.shape == (5, 6, 64, 64, 4)
     assert batch.shown.shape == (5, 4) and batch.shown[:, 0].all()
     assert batch.target.any(axis=(2, 3, 4)).all()
+
+
+def test_content_may_come_from_many_animations() -> None:
+    class Coloured:
+        """A character of nine animations, each of one frame in a colour of its own."""
+
+        def draw_scene(self, rng: np.random.Generator, step: int, clips: int) -> Scene:
+            drawn = [np.full((1, 8, 8, 4), 255, np.uint8) for _ in range(min(clips, 9))]
+            for number, clip in enumerate(drawn):
+                clip[..., 0] = number
+            return Scene(drawn, drawn[0])
+
+    def count(most_clips: int, least_shown: int) -> tuple[int, int]:
+        mixture = Mixture([Share(Coloured(), 1.0, 0.0)], most_clips=most_clips, least_shown=least_shown)
+        batch = mixture.draw(0, 64, 8, 1)
+        return len(np.unique(batch.content[..., 0])), int(batch.shown.sum(axis=1).min())
+
+    assert count(1, 1) == (2, 1), "the target's own animation, by chance, and another one"
+    assert count(8, 5) == (9, 5)
+    assert count(4, 20) == (5, 8), "there are no more than eight frames"
 
 
 def test_targets_in_order_follow_one_another() -> None:

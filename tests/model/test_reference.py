@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
 from bitpuppet.model.content import Palette
+from bitpuppet.model.metric import Metric
 from bitpuppet.model.reference import (
     BLOCKS,
     LEAST_RELATIVE,
@@ -31,11 +31,9 @@ def make_references() -> References:
     return References(tokens, motion, torch.tensor([[True, True, True], [True, False, True]]), numbers)
 
 
-def make_metric() -> nn.Linear:
+def make_metric() -> Metric:
     """All values of motion count alike."""
-    metric = nn.Linear(6, 6, bias=False)
-    nn.init.eye_(metric.weight)
-    return metric
+    return Metric(6)
 
 
 def take(*frames: int) -> Nearest:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
+from bitpuppet.data.poses import UNNAMED
+from bitpuppet.model.metric import Metric
 from bitpuppet.model.reference import References
-from bitpuppet.training.retrieval import measure_unlikeness, score_likeness, score_retrieval
+from bitpuppet.training.batch import TensorBatch
+from bitpuppet.training.retrieval import compare_facing, measure_unlikeness, score_likeness, score_retrieval
 
 
 def make_references() -> References:
@@ -34,8 +36,7 @@ def test_a_metric_learns_which_group_matters() -> None:
     """Two content frames at the same distance; only the first value of motion tells which one suits."""
     references = make_references()._replace(motion=torch.tensor([[[1.0, 0, 0], [0, 1.0, 0], [0, 0, 0]]]))
     wanted = torch.ones(1, 1, 4, 4, dtype=torch.uint8)
-    metric = nn.Linear(3, 3, bias=False)
-    nn.init.eye_(metric.weight)
+    metric = Metric(3)
     asked = torch.zeros(1, 3)
     optimizer = torch.optim.Adam(metric.parameters(), lr=0.05)
     first = None
@@ -66,3 +67,30 @@ def test_values_are_found_by_what_they_look_like() -> None:
     found, missed = torch.tensor([[0.0, 9.0, -99.0]]), torch.tensor([[9.0, 0.0, -99.0]])
     assert score_likeness(found, target, references) < 0.1, "the third is most alike, and not shown"
     assert score_likeness(missed, target, references) > 8
+
+
+def test_of_frames_as_unlike_those_that_face_the_right_way_are_right() -> None:
+    target, references = torch.zeros(1, 1, 1), make_references()._replace(numbers=None)
+    facing = torch.tensor([[[0.0, 1.0, 1.0]]])
+    found, missed = torch.tensor([[0.0, 9.0, -99.0]]), torch.tensor([[9.0, 0.0, -99.0]])
+    assert (
+        score_likeness(found, target, references, facing) < 1 < 6 < score_likeness(missed, target, references, facing)
+    )
+
+
+def test_a_mirror_turns_who_faces_a_side() -> None:
+    """Right and left are asked for; content faces left, up and where nobody knows, and a mirror shows all three."""
+    frames, empty = torch.zeros(1, 3, 8, 8, 4, dtype=torch.uint8), torch.zeros(1)
+    names = torch.tensor([[[2, 4], [1, 5], [1, 6], [3, 7], [UNNAMED, UNNAMED]]])
+    batch = TensorBatch(frames, empty, frames[:, :2], empty, empty, empty, empty, empty, names=names)
+    alone = make_references()
+    mirrored = alone._replace(mask=alone.mask.repeat(1, 2))
+
+    def compare(references: References) -> list[list[float]]:
+        facing = compare_facing(batch, references)
+        assert facing is not None
+        return facing[0].tolist()  # type: ignore[no-any-return]
+
+    assert compare(alone) == [[0.0, 0.0, 0.5], [1.0, 0.0, 0.5]]
+    assert compare(mirrored) == [[0.0, 0.0, 0.5, 1.0, 0.0, 0.5], [1.0, 0.0, 0.5, 0.0, 0.0, 0.5]]
+    assert compare_facing(batch._replace(names=None), alone) is None

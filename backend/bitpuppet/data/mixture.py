@@ -208,13 +208,23 @@ class Share:
 class Mixture:
     """Draws batches of pairs from several sources."""
 
-    def __init__(self, shares: Sequence[Share], *, seed: int = 0, share_driven: float = SHARE_DRIVEN) -> None:
+    def __init__(
+        self,
+        shares: Sequence[Share],
+        *,
+        seed: int = 0,
+        share_driven: float = SHARE_DRIVEN,
+        most_clips: int = 4,
+        least_shown: int = 1,
+    ) -> None:
         """Mix sources.
 
         Args:
             shares: the sources.
             seed: of all draws.
             share_driven: chance that motion comes from another character in the same poses, 0..1.
+            most_clips: animations that content comes from, at most, 1 or more.
+            least_shown: content frames that count, at least, 1 or more; where there are fewer, all of them.
 
         Raises:
             BitpuppetError: there are no shares.
@@ -224,13 +234,14 @@ class Mixture:
         self.shares = tuple(shares)
         self.seed = seed
         self.share_driven = share_driven
+        self.most_clips, self.least_shown = most_clips, least_shown
 
     def draw(
         self, step: int, pairs: int, content_frames: int, target_frames: int, *, in_order: bool = False
     ) -> PairBatch:
         """The batch of one step.
 
-        Content comes from one to three animations, the target from another one of the same character: frames drawn
+        Content comes from a few animations, the target from another one of the same character: frames drawn
         without replacement, or `in_order` a stretch of frames that follow one another, repeating a short animation.
         """
         rng = np.random.default_rng([self.seed, step])
@@ -255,7 +266,7 @@ class Mixture:
         *,
         in_order: bool,
     ) -> _Pair:
-        scene = share.source.draw_scene(rng, step, 1 + int(rng.integers(1, 5)))
+        scene = share.source.draw_scene(rng, step, 1 + int(rng.integers(1, self.most_clips + 1)))
         clip = scene.clips[0]
         titles = [leave_unnamed(len(one)) for one in scene.clips] if scene.names is None else scene.names
         known = slice(0 if rng.random() < SHARE_KNOWN else 1, None)
@@ -273,6 +284,7 @@ class Mixture:
             content, target, lent = (recolour(frames, *colours) for frames in (content, target, lent))
             opaque = np.concatenate([palette, np.full((len(palette), 1), 255, np.uint8)], axis=1)
             palette = recolour(opaque, *colours)[:, :3]
+        least = min(self.least_shown, content_frames)
         motion = target
         if rng.random() < self.share_driven:
             motion = scene.driver[taken]
@@ -280,7 +292,7 @@ class Mixture:
                 motion = recolour(motion, *draw_colour_map(rng))
         return _Pair(
             content=content,
-            shown=np.arange(content_frames) < rng.integers(1, content_frames + 1),
+            shown=np.arange(content_frames) < rng.integers(least, content_frames + 1),
             target=target,
             motion=motion,
             wanted=wanted,

@@ -86,6 +86,14 @@ def is_drawn_over(names: Names | Tensor) -> NDArray[np.bool_] | Tensor:
     return names[..., 1] >= _PUPPET_MOMENTS
 
 
+def mirror_names(names: Tensor) -> Tensor:
+    """What a mirror shows of frames: who faces left faces right. Names (..., 2), of which moments stay."""
+    left, right = (DIRECTIONS.index(side) for side in ("left", "right"))
+    directions, mirrored = names[..., 0], names.clone()
+    mirrored[..., 0] = directions.where((directions != left) & (directions != right), left + right - directions)
+    return mirrored
+
+
 def leave_unnamed(frames: int) -> Names:
     """A clip of `frames` frames of which nothing is known."""
     return np.full((frames, 2), UNNAMED)

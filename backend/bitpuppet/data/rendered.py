@@ -150,8 +150,12 @@ class RenderedSource:
 
 
 def make_rendered_mixture(root: Path, canvas: int, *, seed: int = 0) -> Mixture:
-    """What `render64` is trained on; a third of the characters are recoloured. Errors as in `RenderedSource`."""
-    return Mixture([Share(RenderedSource(root, canvas), 1.0, 1 / 3)], seed=seed)
+    """What `render64` is trained on; a third of the characters are recoloured. Errors as in `RenderedSource`.
+
+    Whoever has a rendered character has many of its animations, so content comes from many.
+    """
+    shares = [Share(RenderedSource(root, canvas), 1.0, 1 / 3)]
+    return Mixture(shares, seed=seed, most_clips=9, least_shown=5)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bitpuppet.model.attention import attend
 from bitpuppet.model.content import HIDDEN, Content, Palette
+from bitpuppet.model.metric import Metric
 from bitpuppet.model.palette_head import PaletteHead
 from bitpuppet.model.pieces import Candidates
 from bitpuppet.model.preset import Preset
@@ -132,10 +133,7 @@ class Denoiser(nn.Module):
         self.differences = preset.prediction == "clean"  # what EDM's mixture would differ from is no frame
         self.reference = nn.Linear(preset.token_width, width) if preset.reference else None
         self.closeness = nn.Parameter(torch.tensor(0.1)) if preset.reference else None
-        self.metric: nn.Linear | None = None
-        if preset.reference:
-            self.metric = nn.Linear(preset.motion_width, preset.motion_width, bias=False)
-            nn.init.eye_(self.metric.weight)
+        self.metric = Metric(preset.motion_width, preset.metric_hidden) if preset.reference else None
         self.mirrored: nn.Linear | None = None
         if preset.reference and preset.mirrored and preset.knows_mirrored:
             self.mirrored = nn.Linear(2 * preset.motion_width, preset.motion_width)

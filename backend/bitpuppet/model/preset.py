@@ -15,6 +15,7 @@ MAY_BE_ZERO = (
     "encoder_heads",
     "encoder_width",
     "fps",
+    "metric_hidden",
     "stem_hidden",
     "stem_width",
     "telling_width",
@@ -87,6 +88,8 @@ class Preset:
     warp: bool = False
     """Whether each pixel is fetched from where they show it, from one of them more than others; else their mean is
     taken at the same place."""
+    metric_hidden: int = 0
+    """Hidden width of what makes motion of frames comparable (`metric`); 0 for a matrix alone, as in older weights."""
     telling_width: int = 0
     """Hidden width of what tells from motion how a reference differs from the frame that is asked for; 0 for none."""
     relative: bool = False
@@ -291,6 +294,7 @@ PRESETS: Mapping[str, Preset] = {
         denoiser_blocks=4,
         head="values",
         nearest=4,
+        metric_hidden=256,
         warp=True,
         sampler="euler",
         steps=1,

@@ -15,6 +15,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from bitpuppet.model.content import HIDDEN
+from bitpuppet.model.metric import Metric
 from bitpuppet.model.pieces import Candidates
 
 BLOCKS = 2
@@ -85,18 +86,15 @@ class References(NamedTuple):
         """Turns, where none are given too."""
         return torch.zeros_like(self.mask, dtype=torch.long) if self.turns is None else self.turns
 
-    def measure(self, motion: Tensor, metric: nn.Linear) -> Tensor:
+    def measure(self, motion: Tensor, metric: Metric) -> Tensor:
         """How far each frame is from quantized motion (F, motion_width) of B clips: (F, N); far, if it does not count.
 
         Args:
             motion: codewords side by side.
-            metric: what makes differences of codewords comparable; one group may tell front from back, another one the
-                step of a walk.
+            metric: what makes codewords comparable.
         """
-        wanted = rearrange(motion.float(), "(b t) w -> b t 1 w", b=len(self.motion))
-        # Differences first: bfloat16 is coarse, and the same codewords have to be at no distance.
-        apart: Tensor = metric(wanted - self.motion.float()[:, None])
-        distances = apart.float().square().sum(dim=-1)
+        wanted = rearrange(motion.float(), "(b t) w -> b t w", b=len(self.motion))
+        distances = metric.measure(wanted, self.motion.float())
         if self.lead is not None:
             distances = distances - self.lead[:, None]
         found: Tensor = rearrange(distances - self.mask.logical_not()[:, None] * HIDDEN, "b t n -> (b t) n")
@@ -121,7 +119,7 @@ class References(NamedTuple):
         return motion + (self.motion[clips, own] - motion[clips, driver]).to(motion.dtype)[:, None]
 
     def find_nearest(
-        self, motion: Tensor, closeness: Tensor, metric: nn.Linear, count: int, passed: int | Tensor = 0
+        self, motion: Tensor, closeness: Tensor, metric: Metric, count: int, passed: int | Tensor = 0
     ) -> Nearest:
         """The frames of each clip that are nearest, as `measure` does.
 

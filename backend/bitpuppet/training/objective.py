@@ -29,7 +29,7 @@ from bitpuppet.model.reference import References, mirror
 from bitpuppet.training.agreement import score_agreement
 from bitpuppet.training.batch import Losses, TensorBatch
 from bitpuppet.training.recipe import Recipe
-from bitpuppet.training.retrieval import score_likeness, score_retrieval
+from bitpuppet.training.retrieval import compare_facing, score_likeness, score_retrieval
 from bitpuppet.training.variation import add_noise, shift_clips
 
 RETRIEVAL = 0.05
@@ -88,7 +88,7 @@ class CrossDriving(nn.Module):
             if recipe.edm:
                 diffusion = (edm_weight(model.preset, sigma) * squared).mean()
             else:
-                diffusion = (loss_weight(model.preset, sigma) * soften(error).mean(dim=(1, 2))).mean()
+                diffusion = (loss_weight(model.preset, sigma) * soften(error, recipe.knee).mean(dim=(1, 2))).mean()
             wrong = squared.detach()
         else:
             wanted = rearrange(
@@ -107,7 +107,7 @@ class CrossDriving(nn.Module):
             if model.preset.head == "palette":
                 found = score_retrieval(likeness, batch.wanted, content.references)
             else:
-                found = score_likeness(likeness, clean, content.references)
+                found = score_likeness(likeness, clean, content.references, compare_facing(batch, content.references))
             total = total + RETRIEVAL * found
         if recipe.agreement and others is not None and recipe.learns == "all":
             own = rearrange(self._encode_motion(clean, clips), "(b t) g w -> b t (g w)", b=clips)
@@ -242,10 +242,10 @@ def pick_blindly(codec: Codec, tokens: Tensor, count: int, clips: int) -> Picked
     return take_tokens(codec, tokens, repeat(places, "b l -> (b t) l", t=len(tokens) // clips))
 
 
-def soften(error: Tensor, knee: float = 0.05) -> Tensor:
+def soften(error: Tensor, knee: float) -> Tensor:
     """Pseudo-Huber loss of each value: squared below the knee, absolute above it.
 
     EDM's squared error asks for the mean of what a pixel could be, and a mean is no colour of the palette; the
-    absolute error asks for the median, which is one. The knee is about 6 of 255 levels.
+    absolute error asks for the median, which is one. A knee of 0.05 is about 6 of 255 levels.
     """
     return (error.square() + knee**2).sqrt() - knee

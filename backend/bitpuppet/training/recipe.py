@@ -47,6 +47,8 @@ class Recipe:
     """Share of noise levels at sigma_max, where readings start."""
     share_guessed: float = 0.0
     """Share of frames whose noise is added to the model's own first guess instead of to the clean frame."""
+    knee: float = 0.05
+    """Error of a value from which on its loss grows no longer with the square, in the codec's units (`soften`)."""
     most_shift: int = 0
     """Cells of latents to each side by which a clip is shifted at most, all its frames alike."""
     reading_noise: float = 0.0
@@ -149,8 +151,12 @@ def make_tokens_recipe() -> Recipe:
 
 
 def make_rendered_recipe(*, temporal: bool = False) -> Recipe:
-    """How `render64` is trained: as sprites are, with more content frames to fetch pixels from."""
-    return Recipe(content_frames=8, temporal=temporal)
+    """How `render64` is trained: as sprites are, with more content frames to fetch pixels from.
+
+    Edges and shades are soft, so that the mean of what a pixel could be is one of its values more often than in pixel
+    art, and errors count by their squares for longer.
+    """
+    return Recipe(content_frames=8, knee=0.2, temporal=temporal)
 
 
 def make_heads_recipe(

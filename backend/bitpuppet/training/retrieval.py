@@ -7,13 +7,18 @@ from einops import rearrange
 from torch import Tensor
 
 from bitpuppet.data.mixture import UNKNOWN
+from bitpuppet.data.poses import UNNAMED, mirror_names
 from bitpuppet.model.content import HIDDEN
 from bitpuppet.model.reference import References
+from bitpuppet.training.batch import TensorBatch
 
 OVERLAP_SCALE = 12.0
 """A frame that shows a tenth more of the target is then wanted three times as much."""
-UNLIKENESS_SCALE = 40.0
-"""A frame that differs by three hundredths less is then wanted three times as much."""
+UNLIKENESS_SCALE = 80.0
+"""A frame that differs by three hundredths less is then wanted ten times as much."""
+FACING_SCALE = 3.0
+"""A frame that faces the right way is then wanted twenty times as much as one that does not: no frame is where a jump
+is, and there a back is no more unlike than a front."""
 
 
 def score_retrieval(likeness: Tensor, wanted: Tensor, references: References) -> Tensor:
@@ -56,7 +61,25 @@ def measure_unlikeness(wanted: Tensor, references: References) -> Tensor:
     return apart / ((frames + 1).sum(dim=-1)[:, :, None] + (given + 1).sum(dim=-1)[:, None]).clamp(min=1)
 
 
-def score_likeness(likeness: Tensor, wanted: Tensor, references: References) -> Tensor:
+def compare_facing(batch: TensorBatch, references: References) -> Tensor | None:
+    """Whether content frames face as targets do, (B, T, N): 1 or 0, a half where nobody knows; None without names.
+
+    Args:
+        batch: the names of its targets and content frames.
+        references: the content frames, and what a mirror shows of them where it is as many more.
+    """
+    if batch.names is None:
+        return None
+    frames = batch.target.shape[1]
+    wanted, known = batch.names[:, :frames], batch.names[:, frames:]
+    if references.mask.shape[1] > known.shape[1]:
+        known = torch.cat([known, mirror_names(known)], dim=1)
+    facing, faced = wanted[:, :, None, 0], known[:, None, :, 0]
+    unknown = (facing == UNNAMED) | (faced == UNNAMED)
+    return torch.where(unknown, 0.5, (facing == faced).float())
+
+
+def score_likeness(likeness: Tensor, wanted: Tensor, references: References, facing: Tensor | None = None) -> Tensor:
     """`score_retrieval` where pixels are values and no choice: frames that look like the target are right to find.
 
     Without it a denoiser of values was given a front and a side, and drew both, one through the other.
@@ -65,11 +88,13 @@ def score_likeness(likeness: Tensor, wanted: Tensor, references: References) -> 
         likeness: logits of the content frames, (F, N).
         wanted: see `measure_unlikeness`.
         references: the content frames.
+        facing: from `compare_facing`; None where that counts for nothing.
 
     Returns:
         A scalar with gradient, in nats.
     """
-    return _score(likeness, -UNLIKENESS_SCALE * measure_unlikeness(wanted, references), references)
+    suits = -UNLIKENESS_SCALE * measure_unlikeness(wanted, references)
+    return _score(likeness, suits if facing is None else suits + FACING_SCALE * facing, references)
 
 
 def _score(likeness: Tensor, suits: Tensor, references: References) -> Tensor:
