@@ -13,7 +13,7 @@ from torch import Tensor
 from bitpuppet.model.denoiser import Denoiser, Lent, Memory
 from bitpuppet.model.diffusion import precondition
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.model.readings import average_readings, cut_windows
+from bitpuppet.model.readings import average_readings, average_values, cut_windows
 
 
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 12), st.integers(1, 3))
@@ -119,3 +119,34 @@ def test_later_readings_change_what_content_shows_and_nothing_else() -> None:
 
     assert draw(1) == [0, 0, 0, 0, 0]
     assert draw(4) == [0, 1, 0, 1, 0]
+
+
+class _Sure:
+    """Stands for a denoiser of values that says how many references it passed over, of which there are two."""
+
+    def __call__(self, tokens: Tensor, level: Tensor, motion: Tensor, memory: Memory, *, passed: int = 0) -> Tensor:
+        assert passed < 2
+        return torch.full_like(tokens, passed)
+
+    def weigh_reading(self, motion: Tensor, memory: Memory, passed: int) -> Tensor:
+        return torch.full((len(motion),), 0.5**passed if passed < 2 else 0.0)
+
+    def read_out(self, prediction: Tensor, memory: Memory) -> Tensor:
+        return prediction
+
+
+@pytest.mark.parametrize(("steps", "mean"), [(1, 0.0), (2, 1 / 3), (5, 1 / 3)])
+def test_values_are_averaged_by_how_near_references_are(steps: int, mean: float) -> None:
+    shown: list[tuple[int, int]] = []
+    drawn = average_values(
+        cast(Denoiser, _Sure()),
+        PRESETS["render64"],
+        cast(Memory, _Nothing()),
+        torch.zeros(2, 5, 8),
+        torch.randn(10, 4, 3),
+        cut_windows(5, 2, 1),
+        steps,
+        lambda step, of, clean: shown.append((step, of)),
+    )
+    torch.testing.assert_close(drawn, torch.full((10, 4, 3), mean))
+    assert shown == [(step + 1, steps) for step in range(steps)]

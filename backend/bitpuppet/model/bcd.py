@@ -17,7 +17,7 @@ from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.pieces import NEIGHBOURS
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import GroupQuantizer, Quantized
-from bitpuppet.model.readings import average_readings, cut_windows
+from bitpuppet.model.readings import average_readings, average_values, cut_windows
 from bitpuppet.model.reference import References, mirror
 
 
@@ -174,7 +174,8 @@ class BitrateControlledDiffusion(nn.Module):
         overlap += NEIGHBOURS if self.preset.pieces else 0
         windows = cut_windows(condition.shape[1], at_once, overlap)
         if self.preset.sampler == "readings":
-            readings = average_readings(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)
+            average = average_readings if self.preset.head == "palette" else average_values
+            readings = average(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)
             return self.codec.decode(readings, beat)
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:

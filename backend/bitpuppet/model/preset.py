@@ -163,12 +163,10 @@ class Preset:
                 f"preset {self.name}: motion is relative to that of references; set reference to true, or relative to "
                 "false"
             )
-        if self.sampler == "readings" and not (
-            self.reference and self.head == "palette" and self.prediction == "clean"
-        ):
+        if self.sampler == "readings" and not (self.reference and self.prediction == "clean"):
             raise BitpuppetError(
-                f"preset {self.name}: readings are averaged by colours and differ by references; set sampler to euler, "
-                "or reference to true, head to palette and prediction to clean"
+                f"preset {self.name}: readings differ by references and are averaged as clean frames; set sampler to "
+                "euler, or reference to true and prediction to clean"
             )
         if self.reading == "frames" and (
             self.detail_frames or self.stem_width or self.head == "palette" or self.clip_frames % 2
@@ -296,8 +294,7 @@ PRESETS: Mapping[str, Preset] = {
         nearest=4,
         metric_hidden=256,
         warp=True,
-        sampler="euler",
-        steps=1,
+        steps=3,
         stem_hidden=96,
         knows_mirrored=True,
     ),

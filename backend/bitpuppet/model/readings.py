@@ -1,7 +1,7 @@
 """Readings: several looks from pure noise, each beside other references, and their mean.
 
 A sampler that goes down from the first look gains nothing where that look is nearly right, and what it gets wrong stays
-wrong. What one pair of references hides or shades, the next pair shows (docs/method.md has figures).
+wrong. What some references hide or shade, the next ones show (docs/method.md has figures).
 """
 
 from __future__ import annotations
@@ -103,6 +103,54 @@ def average_readings(
                 mean = mean.scatter_add(-1, lent.numbers[..., None], worth)
             clean = denoiser.read_out(mean.log(), memory)
             drawn[:, window.start : window.stop] = window.keep(clean, clips).to(drawn.dtype)
+            done = number * steps + reading + 1
+            if callback is not None and done % len(windows) == 0:
+                callback(done // len(windows), steps, rearrange(drawn.clone(), "b t ... -> (b t) ..."))
+    return rearrange(drawn, "b t ... -> (b t) ...")
+
+
+def average_values(
+    denoiser: Denoiser,
+    preset: Preset,
+    memory: Memory,
+    condition: Tensor,
+    noise: Tensor,
+    windows: Sequence[Window],
+    steps: int,
+    callback: StepCallback | None = None,
+) -> Tensor:
+    """Draw clean tokens as the mean of what a head of values says at sigma_max in each reading.
+
+    Pixels are fetched from several references at once, so each reading passes over one more of the nearest ones; it
+    weighs less the farther the next one is, and where they run out, further steps change nothing.
+
+    Args:
+        denoiser: with a head of values and references.
+        preset: its preset.
+        memory: of B clips.
+        condition: quantized motion, (B, T, motion_width).
+        noise: unit normal, (B * T, N, D).
+        windows: of T frames, which are drawn one after the other.
+        steps: readings, 1 or more.
+        callback: as for `average_readings`.
+
+    Returns:
+        (B * T, N, D).
+    """
+    clips = len(condition)
+    c = precondition(preset, noise.new_full((len(noise),), preset.sigma_max))
+    split = (rearrange(part, "(b t) ... -> b t ...", b=clips) for part in (c.scale * noise * preset.sigma_max, c.noise))
+    parts = [*split, condition]
+    drawn = torch.full_like(parts[0], EMPTY)
+    for number, window in enumerate(windows):
+        tokens, level, motion = window.see(*parts)
+        total, said = torch.zeros_like(level), torch.zeros_like(tokens)
+        for reading in range(steps):
+            weight = denoiser.weigh_reading(motion, memory, reading)
+            if bool(weight.any()):
+                look = denoiser.read_out(denoiser(tokens, level, motion, memory, passed=reading), memory)
+                said, total = said + weight[:, None, None] * look.float(), total + weight
+            drawn[:, window.start : window.stop] = window.keep(said / total[:, None, None], clips).to(drawn.dtype)
             done = number * steps + reading + 1
             if callback is not None and done % len(windows) == 0:
                 callback(done // len(windows), steps, rearrange(drawn.clone(), "b t ... -> (b t) ..."))
