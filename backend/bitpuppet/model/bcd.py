@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from bitpuppet.model.codec import Beat, Codec, make_codec
+from bitpuppet.model.codec import Beat, Codec, clear_haze, make_codec
 from bitpuppet.model.content import Content, Palette
 from bitpuppet.model.denoiser import Denoiser
 from bitpuppet.model.diffusion import StepCallback, sample
@@ -176,7 +176,8 @@ class BitrateControlledDiffusion(nn.Module):
         if self.preset.sampler == "readings":
             average = average_readings if self.preset.head == "palette" else average_values
             readings = average(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)
-            return self.codec.decode(readings, beat)
+            hazy = self.preset.head == "values" and self.preset.codec == "patch"
+            return self.codec.decode(clear_haze(readings) if hazy else readings, beat)
 
         def predict(tokens: Tensor, level: Tensor) -> Tensor:
             split = (rearrange(part, "(b t) ... -> b t ...", b=len(condition)) for part in (tokens, level))

@@ -20,6 +20,8 @@ Beat = Callable[[], None]
 """Called again and again while something takes long; whatever it raises ends that."""
 EMPTY = -1.0
 """Every value of a patch that shows nothing."""
+FAINT = 0.05
+"""Alpha that a mean of readings leaves where nothing is, and that it lacks where all is covered, see `clear_haze`."""
 
 
 class Codec(Protocol):
@@ -68,6 +70,18 @@ class PatchCodec:
     def occupied(tokens: Tensor) -> Tensor:
         """See `Codec.occupied`."""
         return (tokens[..., 3::4] > EMPTY).any(dim=-1)
+
+
+def clear_haze(tokens: Tensor) -> Tensor:
+    """Patches (F, N, D) of `PatchCodec` whose alpha below FAINT is nothing, above 1 - FAINT all, and linear between.
+
+    Premultiplied colours stay, so on black hardly anything changes. A network is never quite sure: its haze around
+    characters, alphas up to 1/8, covered 8 % of the canvas, where true frames have 1 %.
+    """
+    pixels = rearrange(tokens, "f n (k c) -> f n k c", c=4)
+    alpha = ((pixels[..., 3:] + 1) / 2 - FAINT) / (1 - 2 * FAINT)
+    cleared = torch.cat([pixels[..., :3], alpha.clamp(0, 1) * 2 - 1], dim=-1)
+    return rearrange(cleared, "f n k c -> f n (k c)")
 
 
 def make_codec(preset: Preset) -> Codec:
