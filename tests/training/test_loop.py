@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -153,3 +155,26 @@ def test_rates_warm_up_and_cool_down() -> None:
     assert recipe.sharpness_at(0) == recipe.sharpness[0] and recipe.sharpness_at(100) == pytest.approx(
         recipe.sharpness[1]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="each process takes a GPU of its own")
+def test_processes_on_a_cpu_train_together_without_being_told(tmp_path: Path) -> None:
+    """One of them reports; where they had not found each other, both would, and each would train the same."""
+    train = [
+        "train",
+        "tiny",
+        "--puppets-only",
+        "--steps",
+        "2",
+        "--pairs",
+        "1",
+        "--threads",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
+    joined = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bitpuppet"]
+    subprocess.run([*joined, *train], check=True, capture_output=True, timeout=300)
+    lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2]

@@ -87,7 +87,8 @@ class Trainer:
         # Where there are no instructions for it (AVX2), bfloat16 takes a hundred times as long as float32.
         chosen = torch.device("cpu") if cpu else pick_device()
         mixed = "bf16" if pick_dtype(chosen) == torch.bfloat16 else "no"
-        self.accelerator = Accelerator(mixed_precision=mixed, cpu=cpu)
+        # Processes on a CPU join only where accelerate is told so; else each would train the same by itself.
+        self.accelerator = Accelerator(mixed_precision=mixed, cpu=chosen.type == "cpu")
         torch.manual_seed(recipe.seed)
         self.model = BitrateControlledDiffusion(preset, codec)
         self.model.denoiser.temporal_blocks.requires_grad_(recipe.temporal)

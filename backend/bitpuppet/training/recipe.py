@@ -154,9 +154,9 @@ def make_rendered_recipe(*, temporal: bool = False) -> Recipe:
     """How `render64` is trained: as sprites are, with more content frames to fetch pixels from.
 
     Edges and shades are soft, so that the mean of what a pixel could be is one of its values more often than in pixel
-    art, and errors count by their squares for longer.
+    art, and errors count by their squares for longer. Readings look from pure noise alone, so nothing else is learnt.
     """
-    return Recipe(content_frames=8, knee=0.2, temporal=temporal)
+    return Recipe(content_frames=8, share_at_max=1.0, knee=0.2, temporal=temporal)
 
 
 def make_heads_recipe(
