@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -112,8 +113,8 @@ def test_colours_that_nobody_knows_do_not_count() -> None:
 
 
 def test_soften_is_square_below_and_absolute_above_the_knee() -> None:
-    assert float(soften(torch.tensor(0.001))) == pytest.approx(0.001**2 / (2 * 0.05), rel=0.01)
-    assert float(soften(torch.tensor(2.0))) == pytest.approx(2 - 0.05, rel=0.01)
+    assert float(soften(torch.tensor(0.001), 0.05)) == pytest.approx(0.001**2 / (2 * 0.05), rel=0.01)
+    assert float(soften(torch.tensor(2.0), 0.05)) == pytest.approx(2 - 0.05, rel=0.01)
 
 
 def test_motion_tokens_that_do_not_learn_are_those_of_use() -> None:
@@ -128,3 +129,12 @@ def test_motion_tokens_that_do_not_learn_are_those_of_use() -> None:
     assert objective.model.quantizer.codebooks.grad is None
     used = objective.model.encode_motion(batch.motion.flatten(0, 1))
     assert losses.hard_bits == pytest.approx(hard_entropy_bits(used, TINY.codewords))
+
+
+def test_tokens_that_do_not_learn_keep_their_statistics() -> None:
+    lessons: tuple[tuple[Literal["all", "frames"], bool], ...] = (("frames", True), ("all", False))
+    for learns, kept in lessons:
+        model = BitrateControlledDiffusion(TINY)
+        before = model.quantizer.usage.clone()
+        CrossDriving(model, Recipe(learns=learns))(draw_batch(), 1.0)
+        assert torch.equal(model.quantizer.usage, before) == kept

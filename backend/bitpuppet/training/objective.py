@@ -64,7 +64,8 @@ class CrossDriving(nn.Module):
         clean, driving = self._tokenize(batch.target), self._tokenize(batch.motion)
         motion = self._encode_motion(driving, clips)
         quantized = self._quantize(motion, sharpness, sample=True)
-        model.quantizer.observe(quantized.indices)
+        if recipe.learns != "frames":  # statistics are part of tokens, and a prior and packed tokens rely on both
+            model.quantizer.observe(quantized.indices)
 
         rebuilt = pick_blindly(model.codec, clean, min(recipe.denoiser_tokens, model.preset.tokens), clips)
         if recipe.edm:
