@@ -13,7 +13,7 @@ from torch import Tensor
 from bitpuppet.model.denoiser import Denoiser, Lent, Memory
 from bitpuppet.model.diffusion import precondition
 from bitpuppet.model.preset import PRESETS
-from bitpuppet.model.readings import average_readings, average_values, cut_windows
+from bitpuppet.model.readings import average_readings, cut_windows
 
 
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 12), st.integers(1, 3))
@@ -138,7 +138,7 @@ class _Sure:
 @pytest.mark.parametrize(("steps", "mean"), [(1, 0.0), (2, 1 / 3), (5, 1 / 3)])
 def test_values_are_averaged_by_how_near_references_are(steps: int, mean: float) -> None:
     shown: list[tuple[int, int]] = []
-    drawn = average_values(
+    drawn = average_readings(
         cast(Denoiser, _Sure()),
         PRESETS["render64"],
         cast(Memory, _Nothing()),

@@ -284,12 +284,12 @@ class Mixture:
             content, target, lent = (recolour(frames, *colours) for frames in (content, target, lent))
             opaque = np.concatenate([palette, np.full((len(palette), 1), 255, np.uint8)], axis=1)
             palette = recolour(opaque, *colours)[:, :3]
-        least = min(self.least_shown, content_frames)
         motion = target
         if rng.random() < self.share_driven:
             motion = scene.driver[taken]
             if rng.random() < share.recoloured:
                 motion = recolour(motion, *draw_colour_map(rng))
+        least = min(self.least_shown, content_frames)
         return _Pair(
             content=content,
             shown=np.arange(content_frames) < rng.integers(least, content_frames + 1),

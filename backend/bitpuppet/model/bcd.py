@@ -17,7 +17,7 @@ from bitpuppet.model.frame_encoder import FrameEncoder
 from bitpuppet.model.pieces import NEIGHBOURS
 from bitpuppet.model.preset import Preset
 from bitpuppet.model.quantizer import GroupQuantizer, Quantized
-from bitpuppet.model.readings import average_readings, average_values, cut_windows
+from bitpuppet.model.readings import average_readings, cut_windows
 from bitpuppet.model.reference import References, mirror
 
 
@@ -174,8 +174,7 @@ class BitrateControlledDiffusion(nn.Module):
         overlap += NEIGHBOURS if self.preset.pieces else 0
         windows = cut_windows(condition.shape[1], at_once, overlap)
         if self.preset.sampler == "readings":
-            average = average_readings if self.preset.head == "palette" else average_values
-            readings = average(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)
+            readings = average_readings(self.denoiser, self.preset, memory, condition, noise, windows, steps, callback)
             hazy = self.preset.head == "values" and self.preset.codec == "patch"
             return self.codec.decode(clear_haze(readings) if hazy else readings, beat)
 

@@ -26,19 +26,19 @@ class Metric(nn.Linear):
 
     def measure(self, wanted: Tensor, known: Tensor) -> Tensor:
         """Squared distances (B, T, N), float32, of motion (B, T, width) from motion (B, N, width)."""
-        if self.expand is None or self.contract is None:
+        if self.expand is None:
             # Differences first: bfloat16 is coarse, and the same codewords have to be at no distance.
             apart: Tensor = self(wanted[:, :, None] - known[:, None])
-            return apart.float().square().sum(dim=-1)
-        with torch.autocast(wanted.device.type, enabled=False):
-            apart = self._describe(wanted)[:, :, None] - self._describe(known)[:, None]
-        return apart.square().sum(dim=-1)
+        else:
+            apart = self(wanted)[:, :, None] - self(known)[:, None]
+        return apart.float().square().sum(dim=-1)
 
-    def _describe(self, motion: Tensor) -> Tensor:
-        """In float32, whatever the weights are kept in: (..., width) of the same shape."""
-        assert self.expand is not None and self.contract is not None
-        motion = motion.float()
-        wide = nn.functional.linear(motion, self.expand.weight.float(), self.expand.bias.float())
-        wide = nn.functional.gelu(wide)
-        said = nn.functional.linear(wide, self.contract.weight.float())
-        return nn.functional.linear(motion, self.weight.float()) + said
+    def forward(self, motion: Tensor) -> Tensor:
+        """Descriptions (..., width) of motion (..., width); with a hidden layer in float32 at all times."""
+        if self.expand is None or self.contract is None:
+            return super().forward(motion)
+        with torch.autocast(motion.device.type, enabled=False):
+            motion = motion.float()
+            wide = nn.functional.linear(motion, self.expand.weight.float(), self.expand.bias.float())
+            said = nn.functional.linear(nn.functional.gelu(wide), self.contract.weight.float())
+            return nn.functional.linear(motion, self.weight.float()) + said

@@ -14,7 +14,7 @@ from einops import rearrange, repeat
 from torch import Tensor
 
 from bitpuppet.model.codec import EMPTY
-from bitpuppet.model.denoiser import Denoiser, Memory
+from bitpuppet.model.denoiser import Denoiser, Lent, Memory
 from bitpuppet.model.diffusion import StepCallback, precondition
 from bitpuppet.model.pieces import FRAMES, consult_pieces
 from bitpuppet.model.preset import Preset
@@ -62,17 +62,19 @@ def average_readings(
     steps: int,
     callback: StepCallback | None = None,
 ) -> Tensor:
-    """Draw clean tokens as the mean of what the palette head says at sigma_max in each reading.
+    """Draw clean tokens as the mean of what the head says at sigma_max in each reading.
 
-    The first reading is beside the two nearest references, the next beside the next two. A reading weighs less the
-    farther its references are; where they run out, further steps change nothing. Readings after the first one look at
+    A reading weighs less the farther its references are; where they run out, further steps change nothing. With a head
+    of values, pixels are fetched from several references at once, and each reading passes over one more of the nearest.
+
+    With a palette head the first reading is beside the two nearest, the next beside the next two. Later ones look at
     the tokens in which content shows anything; of the others, which are hardly ever more than empty, the first one has
     the say. After the last reading, pieces of the character's own frames are held against the mean (`pieces`). What a
     bank lends for the very pose stands beside their mean, with the weight that its trust is: however many steps there
     are, it counts the same.
 
     Args:
-        denoiser: with a palette head and references.
+        denoiser: with references.
         preset: its preset.
         memory: of B clips.
         condition: quantized motion, (B, T, motion_width).
@@ -91,17 +93,18 @@ def average_readings(
     drawn = torch.full_like(parts[0], EMPTY)
     for number, window in enumerate(windows):
         tokens, level, motion = window.see(*parts)
-        lent = denoiser.take_lent(motion, memory, window.first)
-        looks = _take_looks(denoiser, preset, memory, (tokens, level, motion), clips, steps)
-        for reading, mean in enumerate(looks):
+        seen = tokens, level, motion
+        if preset.head == "palette":
+            lent = denoiser.take_lent(motion, memory, window.first)
+            looks = _take_looks(denoiser, preset, memory, seen, clips, steps)
+        else:
+            lent, looks = None, _take_values(denoiser, memory, seen, steps)
+        for reading, clean in enumerate(looks):
             if reading + 1 < steps and callback is None:
                 continue
-            if reading + 1 == steps and preset.pieces:
-                mean = _consult(denoiser, preset, memory, motion, mean)
-            if lent is not None:
-                worth = repeat(lent.worth, "f -> f s 1", s=mean.shape[1])
-                mean = mean.scatter_add(-1, lent.numbers[..., None], worth)
-            clean = denoiser.read_out(mean.log(), memory)
+            if preset.head == "palette":
+                last = reading + 1 == steps
+                clean = _choose_colours(denoiser, preset, memory, motion, clean, lent, last=last)
             drawn[:, window.start : window.stop] = window.keep(clean, clips).to(drawn.dtype)
             done = number * steps + reading + 1
             if callback is not None and done % len(windows) == 0:
@@ -109,52 +112,18 @@ def average_readings(
     return rearrange(drawn, "b t ... -> (b t) ...")
 
 
-def average_values(
-    denoiser: Denoiser,
-    preset: Preset,
-    memory: Memory,
-    condition: Tensor,
-    noise: Tensor,
-    windows: Sequence[Window],
-    steps: int,
-    callback: StepCallback | None = None,
-) -> Tensor:
-    """Draw clean tokens as the mean of what a head of values says at sigma_max in each reading.
-
-    Pixels are fetched from several references at once, so each reading passes over one more of the nearest ones; it
-    weighs less the farther the next one is, and where they run out, further steps change nothing.
-
-    Args:
-        denoiser: with a head of values and references.
-        preset: its preset.
-        memory: of B clips.
-        condition: quantized motion, (B, T, motion_width).
-        noise: unit normal, (B * T, N, D).
-        windows: of T frames, which are drawn one after the other.
-        steps: readings, 1 or more.
-        callback: as for `average_readings`.
-
-    Returns:
-        (B * T, N, D).
-    """
-    clips = len(condition)
-    c = precondition(preset, noise.new_full((len(noise),), preset.sigma_max))
-    split = (rearrange(part, "(b t) ... -> b t ...", b=clips) for part in (c.scale * noise * preset.sigma_max, c.noise))
-    parts = [*split, condition]
-    drawn = torch.full_like(parts[0], EMPTY)
-    for number, window in enumerate(windows):
-        tokens, level, motion = window.see(*parts)
-        total, said = torch.zeros_like(level), torch.zeros_like(tokens)
-        for reading in range(steps):
-            weight = denoiser.weigh_reading(motion, memory, reading)
-            if bool(weight.any()):
-                look = denoiser.read_out(denoiser(tokens, level, motion, memory, passed=reading), memory)
-                said, total = said + weight[:, None, None] * look.float(), total + weight
-            drawn[:, window.start : window.stop] = window.keep(said / total[:, None, None], clips).to(drawn.dtype)
-            done = number * steps + reading + 1
-            if callback is not None and done % len(windows) == 0:
-                callback(done // len(windows), steps, rearrange(drawn.clone(), "b t ... -> (b t) ..."))
-    return rearrange(drawn, "b t ... -> (b t) ...")
+def _take_values(
+    denoiser: Denoiser, memory: Memory, seen: tuple[Tensor, Tensor, Tensor], steps: int
+) -> Iterator[Tensor]:
+    """The same as `_take_looks` of a head of values: tokens (F, N, D)."""
+    tokens, level, motion = seen
+    total, said = torch.zeros_like(level), torch.zeros_like(tokens)
+    for reading in range(steps):
+        weight = denoiser.weigh_reading(motion, memory, reading)
+        if bool(weight.any()):
+            look = denoiser.read_out(denoiser(tokens, level, motion, memory, passed=reading), memory)
+            said, total = said + weight[:, None, None] * look.float(), total + weight
+        yield said / total[:, None, None]
 
 
 def _take_looks(
@@ -194,6 +163,18 @@ def _take_looks(
                 total = total + weights[reading]
                 mean = _put(first, places, count, chances / total[:, None, None])
             yield mean
+
+
+def _choose_colours(
+    denoiser: Denoiser, preset: Preset, memory: Memory, motion: Tensor, mean: Tensor, lent: Lent | None, *, last: bool
+) -> Tensor:
+    """Clean tokens (F, N, D) for means of readings (F, tokens * pixels, P); after the `last`, pieces have a say."""
+    if last and preset.pieces:
+        mean = _consult(denoiser, preset, memory, motion, mean)
+    if lent is not None:
+        worth = repeat(lent.worth, "f -> f s 1", s=mean.shape[1])
+        mean = mean.scatter_add(-1, lent.numbers[..., None], worth)
+    return denoiser.read_out(mean.log(), memory)
 
 
 def _take(tokens: Tensor, places: Tensor | None, count: int) -> Tensor:
